@@ -1,0 +1,53 @@
+"""Every DSEQ_* variable: its name, default and meaning, read and checked once at import.
+
+| variable | default | meaning |
+|---|---|---|
+| `DSEQ_CACHE` | `$XDG_CACHE_HOME/dseq` or `~/.cache/dseq` | folder of compiled kernels; made private to its owner |
+| `DSEQ_MPI` | `auto` | `auto`: use MPI when a launcher started us; `off`: never; `on`: always |
+| `DSEQ_ABORT` | `on` | `on`: an exception on one rank ends the whole job; `off`: leave it to MPI |
+| `DSEQ_ENGINE` | `auto` | how gradients are reduced: `auto` or `flat` |
+| `DSEQ_ISA` | `auto` | register tile of the matrix kernel: `auto`, `avx512`, `avx2`, `neon`, `plain` |
+| `DSEQ_DEBUG` | `0` | 1: say what is compiled and loaded; 2: also print the plan |
+"""
+
+import os
+from pathlib import Path
+
+CHOICES = {
+    "DSEQ_MPI": ("auto", "off", "on"),
+    "DSEQ_ABORT": ("on", "off"),
+    "DSEQ_ENGINE": ("auto", "flat"),
+    "DSEQ_ISA": ("auto", "avx512", "avx2", "neon", "plain"),
+    "DSEQ_DEBUG": ("0", "1", "2"),
+}
+
+
+def _read(name: str) -> str:
+    """The value of an environment variable that has a fixed list of choices."""
+    choices = CHOICES[name]
+    value = os.environ.get(name, "").strip().lower() or choices[0]
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}. Received: {value!r}")
+    return value
+
+
+def _default_cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get("DSEQ_CACHE") or Path(base) / "dseq").expanduser()
+
+
+cache = _default_cache()
+mpi = _read("DSEQ_MPI")
+abort = _read("DSEQ_ABORT") == "on"
+engine = _read("DSEQ_ENGINE")
+isa = _read("DSEQ_ISA")
+debug = int(_read("DSEQ_DEBUG"))
+
+
+def __getattr__(name):
+    """Keras' `config` functions; looked up late, as kernels read this module before anything else exists."""
+    if name in ("floatx", "set_floatx", "epsilon", "set_epsilon"):
+        from dseq.program import floatx
+
+        return getattr(floatx, name)
+    raise AttributeError(f"module 'dseq.config' has no attribute {name!r}")

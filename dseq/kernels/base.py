@@ -1,0 +1,208 @@
+"""`@kernel`: the only place that spells Numba's options, and the cache of compiled kernels.
+
+A kernel takes C-contiguous arrays, 64-bit integers and `None`. A real parameter is an array of one element,
+so that every argument is one or more machine words and a compiled kernel can be called through its address
+(`dseq.kernels.table`).
+
+Compiled code is kept on disk in a folder named after a digest of all kernels' text: Numba's own cache looks at
+the edited file only and would serve a caller whose callee has changed. Each entry carries its own digest,
+is checked before it is unpickled, and is compiled again if it is damaged.
+"""
+
+import hashlib
+import os
+import stat
+import tempfile
+import warnings
+from functools import cache
+from pathlib import Path
+
+import llvmlite
+import numba
+import numpy as np
+from numba import types
+from numba.core import caching, serialize
+from numba.extending import intrinsic
+
+from dseq import config
+
+JIT = not numba.config.DISABLE_JIT
+
+# error_model="numpy": a division by zero gives inf as in NumPy; with Python's model every division carries a
+# branch and no loop vectorises. contract: multiply and add may fuse; nothing else of fastmath, so that NaN survives
+# and no sum over rows is reordered. nogil: MPI progress and data loading may run in other threads.
+OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+
+
+def kernel(function=None, *, fastmath=()):
+    """Compiles a function the way every kernel is compiled, on first use, with the on-disk cache.
+
+    Args:
+        function: A function of C-contiguous arrays, ints and `None`, or of scalars when other kernels call it.
+        fastmath: Further LLVM fast-math flags beyond contraction, for a kernel whose benchmark shows the need.
+
+    Returns:
+        The compiled function; with `NUMBA_DISABLE_JIT=1` the function itself.
+    """
+    if function is None:
+        return lambda f: kernel(f, fastmath=fastmath)
+    if not JIT:
+        return function
+    compiled = numba.njit(**{**OPTIONS, "fastmath": OPTIONS["fastmath"] | set(fastmath)})(function)
+    compiled._cache = KernelCache(function)
+    return compiled
+
+
+def inlined(function):
+    """A scalar helper of kernels: compiled into each caller, so that the caller's loops vectorise."""
+    return numba.njit(**OPTIONS, forceinline=True)(function) if JIT else function
+
+
+def primitive(twin, prefer_literal=False):
+    """An operation written in LLVM; with `NUMBA_DISABLE_JIT=1` its Python twin.
+
+    Only functions made by `kernel` or `inlined` may call it: the plain-Python runner calls kernels' Python text,
+    and there an intrinsic does not exist.
+    """
+    return lambda typer: intrinsic(prefer_literal=prefer_literal)(typer) if JIT else twin
+
+
+def argument_type(value):
+    """The Numba type of a kernel's argument: an array, an int or `None`."""
+    if value is None:
+        return types.none
+    if isinstance(value, int | np.integer):
+        return types.int64
+    if not value.flags.c_contiguous:
+        raise ValueError(f"Kernels take C-contiguous arrays. Received: strides={value.strides} of shape {value.shape}")
+    return types.Array(numba.from_dtype(value.dtype), value.ndim, "C")
+
+
+def address(compiled, signature) -> int:
+    """The machine address of a kernel for a tuple of argument types, compiled or loaded if it has to be."""
+    if signature not in compiled.overloads:
+        compiled.compile(signature)
+    result = compiled.overloads[signature]
+    return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+
+
+def is_ready(compiled, signature) -> bool:
+    """Whether a kernel needs no compiler for these argument types: it is loaded, or it is in the cache."""
+    return signature in compiled.overloads or compiled._cache.holds(signature)
+
+
+@cache
+def digest() -> str:
+    """What compiled code depends on: the kernels' text and the versions of all that compiles it."""
+    folder = Path(__file__).parent
+    text = b"".join(path.name.encode() + path.read_bytes() for path in sorted(folder.glob("*.py")))
+    versions = f"{numba.__version__} {llvmlite.__version__} {np.__version__} {config.isa}"
+    return hashlib.sha256(versions.encode() + text).hexdigest()[:16]
+
+
+@cache
+def cache_folder() -> Path:
+    """The folder of compiled kernels. What lies in it is run, so only its owner may be able to write to it."""
+    folder = config.cache / f"kernels-{digest()}"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in (config.cache, folder):
+            status = path.stat()
+            if status.st_uid != os.geteuid():
+                raise PermissionError(f"{path} belongs to another user")
+            if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                path.chmod(0o700)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(f"{folder} is not writable")
+    except OSError as error:
+        private = Path(tempfile.mkdtemp(prefix="dseq-"))
+        warnings.warn(
+            f"Compiled kernels can't be kept: {error}. They go to {private} and are compiled anew in each process. "
+            "Set DSEQ_CACHE to a folder of your own.",
+            stacklevel=2,
+        )
+        return private
+    return folder
+
+
+class _Locator(caching._CacheLocator):
+    """Tells Numba where entries lie; our folder's name says all that a time stamp would."""
+
+    def __init__(self, py_func, py_file):
+        self._py_file = py_file
+
+    def get_cache_path(self):
+        return str(config.cache)
+
+    def get_source_stamp(self):
+        return digest()
+
+    def get_disambiguator(self):
+        return ""
+
+    @classmethod
+    def from_function(cls, py_func, py_file):
+        return cls(py_func, py_file)
+
+
+class _Implementation(caching.CompileResultCacheImpl):
+    _locator_classes = [_Locator]
+
+
+class _Entries:
+    """One file per compiled kernel: the SHA-256 of the rest, then the pickle. Files are replaced atomically."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def path(self, key) -> Path:
+        return cache_folder() / f"{self._name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:20]}.bin"
+
+    def load(self, key):
+        path = self.path(key)
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        if hashlib.sha256(content[32:]).digest() != content[:32]:
+            path.unlink(missing_ok=True)
+            return None
+        return serialize.pickle.loads(content[32:])
+
+    def save(self, key, data):
+        content = serialize.dumps(data)
+        path = self.path(key)
+        scratch = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            scratch.write_bytes(hashlib.sha256(content).digest() + content)
+            os.replace(scratch, path)
+        except OSError as error:
+            scratch.unlink(missing_ok=True)
+            warnings.warn(f"A compiled kernel could not be kept in {path.parent}: {error}", stacklevel=2)
+
+    def flush(self):
+        pass
+
+
+class KernelCache(caching.FunctionCache):
+    """Numba's function cache with our folder and our files."""
+
+    _impl_class = _Implementation
+
+    def __init__(self, function):
+        self._name = repr(function)
+        self._py_func = function
+        self._impl = self._impl_class(function)
+        self._cache_path = self._impl.locator.get_cache_path()
+        self._cache_file = _Entries(f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}".replace("<locals>", ""))
+        self.enable()
+
+    def holds(self, signature) -> bool:
+        target = numba.core.registry.cpu_target.target_context
+        return self._cache_file.path(self._index_key(signature, target.codegen())).exists()
+
+    def load_overload(self, sig, target_context):
+        loaded = super().load_overload(sig, target_context)
+        if config.debug:
+            print(f"dseq: {'loaded' if loaded else 'compiling'} {self._py_func.__name__}{sig}", flush=True)
+        return loaded
