@@ -1,0 +1,96 @@
+"""The arenas: flat memory, aligned blocks, and who owns a weight."""
+
+from math import prod
+
+import numpy as np
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+
+_adoptions = 0
+
+
+def aligned(nbytes: int) -> np.ndarray:
+    """Zeroed bytes that begin at a multiple of `ALIGNMENT`."""
+    raw = np.zeros(nbytes + ALIGNMENT, np.uint8)
+    skip = -raw.ctypes.data % ALIGNMENT
+    return raw[skip : skip + nbytes]
+
+
+def offsets(shapes, dtype) -> tuple[list[int], int]:
+    """Where blocks of these shapes begin in one arena, in elements, and the arena's size.
+
+    The optimizer's slots use the same layout as the weights, so that one slice addresses both.
+    """
+    step = ALIGNMENT // np.dtype(dtype).itemsize
+    starts, total = [], 0
+    for shape in shapes:
+        starts.append(total)
+        total += -(-prod(shape) // step) * step
+    return starts, total
+
+
+class Parameters:
+    """The weights of a training model in one arena, trainable ones first, and their gradients in another.
+
+    Args:
+        trainable: Variables that have gradients.
+        frozen: Variables that have none.
+        tail: Slots behind the gradients, for sums that the same reduction adds up over ranks.
+        dtype: Float type of the arenas.
+        allocate: `(name, nbytes) -> bytes`, by which the engine gives memory; shared windows are such memory too.
+    """
+
+    def __init__(self, trainable, frozen, tail, dtype, allocate=None):
+        allocate = allocate or (lambda name, nbytes: aligned(nbytes))
+        dtype = np.dtype(dtype)
+        self.trainable = list(trainable)
+        for variable in [*trainable, *frozen]:
+            if variable.dtype != dtype.name and np.dtype(variable.dtype).kind == "f":
+                raise ValueError(
+                    f"All weights of a model must have one float type, {dtype.name} here. "
+                    f"Received: {variable.path} of {variable.dtype}. Call `dseq.config.set_floatx` before making layers."
+                )
+        self.variables = self.trainable + [v for v in frozen if v.dtype == dtype.name]
+        self.starts, size = offsets([v.shape for v in self.variables], dtype)
+        _, self.trainable_size = offsets([v.shape for v in self.trainable], dtype)
+        self.params = allocate("params", size * dtype.itemsize).view(dtype)
+        self.grads = allocate("grads", (self.trainable_size + tail) * dtype.itemsize).view(dtype)
+        self.tail = self.grads[self.trainable_size :]
+        self._views = self._carve(self.params, self.variables)
+        gradients = self._carve(self.grads, self.trainable)
+        self._gradients = {id(v): g for v, g in zip(self.trainable, gradients, strict=True)}
+        self._seen = -1
+        self.adopt()
+
+    def _carve(self, arena, variables):
+        return [arena[s : s + prod(v.shape)].reshape(v.shape) for s, v in zip(self.starts, variables, strict=False)]
+
+    def gradient(self, variable) -> np.ndarray:
+        """The gradient block of a variable, in the variable's shape."""
+        return self._gradients[id(variable)]
+
+    def view(self, variable) -> np.ndarray:
+        """The block of a variable in this arena."""
+        return self._views[next(i for i, v in enumerate(self.variables) if v is variable)]
+
+    def adopt(self) -> None:
+        """Makes this arena the home of its variables, taking their values from wherever they live now.
+
+        Two models that share weights and train in turns adopt them in turns; between adoptions this costs one
+        comparison of integers.
+        """
+        global _adoptions
+        if self._seen == _adoptions:
+            return
+        moved = False
+        for variable, view in zip(self.variables, self._views, strict=True):
+            if variable.owner is not self:
+                view[...] = variable.array
+                variable.array, variable.owner, moved = view, self, True
+        _adoptions += moved
+        self._seen = _adoptions
+
+
+def adoptions() -> int:
+    """How often weights have moved in this process; a bound step looks again when it changes."""
+    return _adoptions

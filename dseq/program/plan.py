@@ -1,0 +1,192 @@
+"""A plan is the step of a model as data: kernels, and the operands they are called with, in order.
+
+Layers, losses and optimizers write plans; `dseq.program.step` runs them. `print(plan)` shows the program.
+"""
+
+import hashlib
+
+import numpy as np
+
+from dseq.program.floatx import standardize
+from dseq.program.operand import Operand
+
+CLOCK = ("seed", "step", "first_row")
+
+
+class Plan:
+    """The calls of one step: forward, backward, and after the reduction over ranks the update.
+
+    Args:
+        training: Whether layers behave as in training (Dropout drops).
+        dtype: The float type everything is computed in.
+        trainable: Variables whose gradients are wanted; a plan to evaluate or predict with has none.
+    """
+
+    def __init__(self, training=False, dtype=None, trainable=()):
+        self.training = training
+        self.dtype = standardize(dtype)
+        self.trainable = {id(variable) for variable in trainable}
+        self.blocks = []
+        self.inputs = []
+        self.variables = {}
+        self.constants = {}
+        self.scales = {}
+        self.tail_size = 0
+        self.faults = []
+        self.clock = Operand("clock", (len(CLOCK),), "clock", "int64")
+        self.forward_calls = []
+        self.update_calls = []
+        self.streams = 0
+        self._backward_calls = []
+        self._needs_grad = False
+        self._scope = ""
+
+    # What a model says while it walks its graph.
+
+    def enter(self, name, variables, inputs):
+        """Begins a layer: its name goes before its values', and it needs gradients if anything under it does."""
+        previous = self._scope, self._needs_grad
+        self._scope = f"{self._scope}/{name}" if self._scope else name
+        for variable in variables:
+            self.use(variable)
+        self._needs_grad = any(id(v) in self.trainable for v in variables) or any(x.grad is not None for x in inputs)
+        return previous
+
+    def leave(self, previous):
+        """Ends the layer that `enter` began."""
+        self._scope, self._needs_grad = previous
+
+    def use(self, variable):
+        """Makes a weight known to the plan; trainable ones get a gradient block when gradients are wanted."""
+        if id(variable) not in self.variables:
+            self.variables[id(variable)] = variable
+            variable.grad = None
+            if id(variable) in self.trainable:
+                variable.grad = Operand(f"d {variable}", variable.shape, "grads", variable.dtype)
+                variable.grad.variable = variable
+
+    # What layers, losses and optimizers say.
+
+    def input(self, name, shape, dtype=None):
+        """A block the trainer fills with this rank's rows: features, labels or sample weights."""
+        operand = Operand(name, tuple(shape), "activations", dtype or self.dtype)
+        self.blocks.append(operand)
+        self.inputs.append(operand)
+        return operand
+
+    def value(self, name, shape, dtype=None):
+        """A new activation.
+
+        Args:
+            name: What listings call it, under the layer's name.
+            shape: Its shape without the axis of rows.
+            dtype: Its type, the plan's float type unless given.
+
+        Returns:
+            The operand, with `.grad` if a gradient must flow through this layer.
+        """
+        name = f"{self._scope}/{name}" if self._scope else name
+        operand = Operand(name, tuple(shape), "activations", dtype or self.dtype)
+        if self._needs_grad and dtype is None:
+            operand.grad = Operand(f"d {name}", operand.shape, "activation_grads", operand.dtype)
+            self.blocks.append(operand.grad)
+        self.blocks.append(operand)
+        return operand
+
+    def constant(self, value, dtype=None):
+        """A block that never changes: a number becomes an array of one element.
+
+        Returns:
+            An operand of the plan's float type, or of `dtype`.
+        """
+        array = np.atleast_1d(np.asarray(value, dtype or self.dtype))
+        key = (array.dtype.name, array.shape, array.tobytes())
+        if key not in self.constants:
+            label = f"{array[0]:g}" if array.size == 1 else f"constant_{len(self.constants)}"
+            self.constants[key] = Operand(label, array.shape, "constants", array.dtype.name)
+            self.constants[key].array = array
+        return self.constants[key]
+
+    def scale(self, name):
+        """A float64 number the trainer sets before each step, e.g. 1 / (rows of the global batch)."""
+        return self.scales.setdefault(name, Operand(name, (1,), "scales", "float64"))
+
+    def sums(self, name, size=1):
+        """`size` slots in the tail of the gradient arena: added up over rows here, over ranks by the reduction."""
+        operand = Operand(name, (size,), "tail", self.dtype)
+        operand.start = self.tail_size
+        self.tail_size += size
+        return operand
+
+    def fault(self, message):
+        """A slot a kernel adds to when it meets invalid data; the trainer then raises `message` before any update."""
+        operand = self.sums("fault")
+        self.faults.append((operand, message))
+        return operand
+
+    def stream(self) -> int:
+        """A number for a layer's random draws, different for every caller of the plan."""
+        self.streams += 1
+        return self.streams
+
+    def forward(self, kernel, *args):
+        """Appends a call to the forward pass. The first argument is what it writes."""
+        self.forward_calls.append((kernel, args))
+        args[0].block.producer = (kernel, args)
+
+    def backward(self, kernel, *args):
+        """Puts a call before the backward calls so far. The first argument is the gradient it adds to.
+
+        A call whose gradient nobody needs (None) is left out.
+        """
+        if args[0] is not None:
+            self._backward_calls.append((kernel, args))
+
+    def update(self, kernel, *args):
+        """Appends a call to the update, which runs once gradients are reduced."""
+        self.update_calls.append((kernel, args))
+
+    @property
+    def backward_calls(self):
+        """The backward pass in running order, without calls that would carry on a gradient nobody wrote."""
+        written, calls = set(), []
+        for kernel, args in reversed(self._backward_calls):
+            read = [a.block for a in args[1:] if isinstance(a, Operand) and a.arena == "activation_grads"]
+            if read and not any(id(block) in written for block in read):
+                continue
+            written.add(id(args[0].block))
+            calls.append((kernel, args))
+        return calls
+
+    def calls(self):
+        """All calls in running order."""
+        return self.forward_calls + self.backward_calls + self.update_calls
+
+    def __str__(self):
+        lines = [f"plan: {'training' if self.training else 'inference'}, {self.dtype}"]
+        phases = (("forward", self.forward_calls), ("backward", self.backward_calls), ("update", self.update_calls))
+        for title, calls in phases:
+            if calls:
+                lines.append(f"{title}:")
+            lines += [f"  {_name(k):30s} {', '.join(map(_describe, args))}" for k, args in calls]
+        return "\n".join(lines)
+
+    def digest(self) -> str:
+        """A fingerprint of the program, the same on every rank that holds the same model."""
+        return hashlib.sha256(str(self).encode()).hexdigest()
+
+
+def _name(kernel):
+    return getattr(kernel, "__name__", str(kernel))
+
+
+def _describe(argument):
+    if not isinstance(argument, Operand):
+        return str(argument)
+    if argument.arena in ("constants", "scales", "clock"):
+        return str(argument)
+    lead = ()
+    if argument.per_row:
+        lead = ("n" if argument.rows_per_sample == 1 else f"n*{argument.rows_per_sample}",)
+    shape = "x".join(map(str, lead + argument.shape))
+    return f"{argument}[{shape}]"

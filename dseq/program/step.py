@@ -1,0 +1,203 @@
+"""From a plan to something that runs.
+
+One binding, three runners with the same calls on the same memory in the same order:
+
+- `table`: all calls of a phase in one compiled loop over machine addresses (`jit_compile=True`);
+- `calls`: the compiled kernels called one by one from Python (`jit_compile=False`), equal to the bit;
+- `python`: the kernels' Python text (`run_eagerly=True`, `NUMBA_DISABLE_JIT=1`), for the debugger.
+
+The number of rows is an argument: words of the table that depend on it are rewritten when it changes.
+"""
+
+import numpy as np
+
+from dseq.kernels import table as call_table
+from dseq.kernels.base import JIT, address, argument_type, is_ready
+from dseq.program.memory import adoptions, aligned
+from dseq.program.operand import Operand
+from dseq.program.plan import CLOCK
+
+RUNNERS = ("table", "calls", "python")
+
+
+class Step:
+    """A plan bound to memory.
+
+    Args:
+        plan: What to run.
+        parameters: The arenas of a training model; None for a plan without gradients, which reads weights
+            wherever they live.
+        runner: `"table"`, `"calls"` or `"python"`.
+
+    Attributes:
+        tail: The sums of the last run, as `plan.sums` laid them out.
+        clock: Seed, step and first row, read by kernels that draw random numbers.
+        rows: The number of rows the step is bound for.
+    """
+
+    def __init__(self, plan, parameters=None, runner="table"):
+        if runner not in RUNNERS:
+            raise ValueError(f"`runner` must be one of {RUNNERS}. Received: {runner!r}")
+        self.plan = plan
+        self.parameters = parameters
+        self.runner = runner if JIT else "python"
+        self.rows = None
+        self.clock = np.zeros(len(CLOCK), np.int64)
+        self.scales = np.zeros(max(1, len(plan.scales)))
+        self._scale_index = {name: i for i, name in enumerate(plan.scales)}
+        self.tail = parameters.tail[: plan.tail_size] if parameters else aligned(8 * plan.tail_size).view(plan.dtype)
+        self._calls = plan.calls()
+        self._compute_end = len(plan.forward_calls) + len(plan.backward_calls)
+        self._forward_end = len(plan.forward_calls)
+        self._layout()
+        self._table = None
+        self._seen = None
+        self._capacity = 0
+
+    def _layout(self):
+        """Bytes per row before each block; values first, then gradients, which are zeroed as one piece."""
+        self._before, total = {}, {"activations": 0, "activation_grads": 0}
+        for block in self.plan.blocks:
+            self._before[id(block)] = total[block.arena]
+            nbytes = block.size * np.dtype(block.dtype).itemsize
+            total[block.arena] += -(-nbytes // 4) * 4  # with a multiple of 16 rows, blocks begin at 64 bytes
+        self._row_bytes = total
+
+    # Preparing: which compiled kernels are needed.
+
+    def signatures(self):
+        """The (kernel, argument types) this step runs, each once."""
+        found = {}
+        for kernel, args in self._calls:
+            signature = tuple(self._type(a) for a in args)
+            found[kernel, signature] = None
+        if self.runner == "table":
+            found[call_table.run, call_table.RUN_SIGNATURE] = None
+        return list(found)
+
+    def missing(self) -> int:
+        """How many kernels a compiler has to make before the step can run."""
+        if self.runner == "python":
+            return 0
+        return sum(not is_ready(kernel, signature) for kernel, signature in self.signatures())
+
+    def prepare(self) -> None:
+        """Compiles the kernels, or loads them from the cache."""
+        if self.runner != "python":
+            for kernel, signature in self.signatures():
+                address(kernel, signature)
+
+    def _type(self, argument):
+        if isinstance(argument, Operand):
+            ndim = len(argument.shape) + argument.per_row
+            return argument_type(np.empty((0,) * ndim, argument.dtype))
+        return argument_type(argument)
+
+    # Binding: addresses and numbers of rows.
+
+    def bind(self, rows: int) -> None:
+        """Makes the step ready for this many rows; cheap when nothing changed."""
+        if self.parameters is None and self._seen != adoptions():
+            self.rows, self._table, self._seen = None, None, adoptions()
+        if rows == self.rows:
+            return
+        capacity = -(-max(rows, 1) // 16) * 16
+        if capacity > self._capacity:
+            self._capacity = capacity
+            self._memory = {arena: aligned(n * capacity) for arena, n in self._row_bytes.items()}
+            self._table = None
+        self.rows, self._stride = rows, capacity
+        self._grads = self._memory["activation_grads"][: self._row_bytes["activation_grads"] * capacity]
+        if self.runner == "table":
+            if self._table is None:
+                self._build_table()
+            self._table[self._row_places] = self._row_factors * rows
+            self._table[self._data_places] = self._data_bases + self._data_factors * capacity
+        else:
+            compiled = self.runner == "calls"
+            self._bound = [
+                (kernel if compiled else getattr(kernel, "py_func", kernel), [self._value(a) for a in args])
+                for kernel, args in self._calls
+            ]
+        self._inputs = {block.label: self.array(block) for block in self.plan.inputs}
+
+    def _build_table(self):
+        rows, factors, data = [], [], []
+        for r, (kernel, args) in enumerate(self._calls):
+            words = []
+            for argument in args:
+                place = call_table.HEADER + len(words)
+                if isinstance(argument, Operand) and argument.per_row:
+                    base = self._memory[argument.arena].ctypes.data
+                    data.append((r, place + 4, base, self._before[id(argument.block)]))
+                    inner = np.empty((1, *argument.shape), argument.dtype)
+                    factors += [(r, place + 2, argument.size), (r, place + 5, argument.rows_per_sample)]
+                    words += call_table.words(inner)
+                else:
+                    words += call_table.words(self._value(argument))
+            signature = tuple(self._type(a) for a in args)
+            rows.append([address(kernel, signature), len(words), *words])
+        width = -(-max(map(len, rows), default=2) // 8) * 8
+        self._table = np.zeros((len(rows), width), np.int64)
+        for r, row in enumerate(rows):
+            self._table[r, : len(row)] = row
+        factors = np.array(factors, np.int64).reshape(-1, 3)
+        data = np.array(data, np.int64).reshape(-1, 4)
+        self._row_places, self._row_factors = (factors[:, 0], factors[:, 1]), factors[:, 2]
+        self._data_places, self._data_bases, self._data_factors = (data[:, 0], data[:, 1]), data[:, 2], data[:, 3]
+
+    def _value(self, argument):
+        return self.array(argument) if isinstance(argument, Operand) else argument
+
+    def array(self, operand) -> np.ndarray:
+        """The memory of an operand, with the rows the step is bound for."""
+        if operand.per_row:
+            start = self._before[id(operand.block)] * self._stride
+            shape = (self.rows * operand.rows_per_sample, *operand.shape)
+            nbytes = int(np.prod(shape)) * np.dtype(operand.dtype).itemsize
+            return self._memory[operand.arena][start : start + nbytes].view(operand.dtype).reshape(shape)
+        return self._fixed(operand.block).reshape(operand.shape)
+
+    def _fixed(self, block):
+        if block.arena == "grads" and block.array is None:
+            return self.parameters.gradient(block.variable)
+        if block.arena == "tail":
+            return self.tail[block.start : block.start + block.size]
+        if block.arena == "clock":
+            return self.clock
+        if block.arena == "scales":
+            index = self._scale_index[block.label]
+            return self.scales[index : index + 1]
+        return block.array
+
+    def input(self, name) -> np.ndarray:
+        """The block of an input, to be filled with this rank's rows."""
+        return self._inputs[name]
+
+    def set_scale(self, name, value) -> None:
+        """Sets a number declared by `plan.scale`."""
+        self.scales[self._scale_index[name]] = value
+
+    # Running.
+
+    def compute(self) -> None:
+        """Zeroes gradients and sums, then runs forward and backward."""
+        if self.parameters is not None:
+            self.parameters.grads.fill(0)
+            self._grads.fill(0)
+        else:
+            self.tail.fill(0)
+        self._run(0, self._compute_end)
+
+    def update(self) -> None:
+        """Runs the update on the reduced gradients."""
+        self._run(self._compute_end, len(self._calls))
+
+    def _run(self, first, last):
+        if self.runner == "table":
+            failed = call_table.run(self._table, first, last)
+            if failed >= 0:
+                raise RuntimeError(f"Kernel {self._calls[failed][0].__name__} failed in call {failed} of the plan.")
+        else:
+            for kernel, args in self._bound[first:last]:
+                kernel(*args)

@@ -1,0 +1,92 @@
+"""A weight: an operand that owns its values."""
+
+import numpy as np
+
+from dseq.program.floatx import standardize
+from dseq.program.operand import Operand
+
+
+class Variable(Operand):
+    """A named array of weights.
+
+    Until a model trains, a variable has memory of its own. A training model *adopts* its variables: the values
+    move into one flat arena, and `array` becomes a view of it. Whoever holds the variable sees the same weights
+    before and after, also when another model adopts them later.
+
+    Args:
+        value: Initial values, any array.
+        dtype: `"float32"`, `"float64"`, an integer type, or None for the default float type.
+        name: Short name, e.g. `"kernel"`.
+        path: Full name, e.g. `"sequential/dense/kernel"`; the name unless given.
+        trainable: Whether training changes it.
+    """
+
+    def __init__(self, value, dtype=None, name="variable", path=None, trainable=True):
+        value = np.asarray(value)
+        integer = dtype is not None and np.dtype(dtype).kind in "iu"
+        dtype = np.dtype(dtype).name if integer else standardize(dtype)
+        super().__init__(path or name, value.shape, "params", dtype)
+        self.array = np.array(value, dtype, order="C")
+        self.name = name
+        self.trainable = trainable
+        self.owner = None  # the arena that adopted it
+        self.shared = False  # whether all ranks have taken rank 0's values
+
+    @property
+    def path(self) -> str:
+        """The full name, from the model down to the weight."""
+        return self.label
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+    @property
+    def value(self) -> np.ndarray:
+        """The values, as a view that the next update changes."""
+        return self.array
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the values."""
+        return self.array.copy()
+
+    def assign(self, value) -> "Variable":
+        """Replaces the values.
+
+        Args:
+            value: An array or number of the variable's shape; it is cast to its type.
+
+        Raises:
+            ValueError: If the shape differs.
+        """
+        value = np.asarray(value)
+        if tuple(value.shape) != self.shape:
+            raise ValueError(
+                f"The value assigned to variable {self.path!r} must have its shape {self.shape}. "
+                f"Received: shape={tuple(value.shape)}"
+            )
+        self.array[...] = value
+        return self
+
+    def assign_add(self, value) -> "Variable":
+        return self.assign(self.array + np.asarray(value))
+
+    def assign_sub(self, value) -> "Variable":
+        return self.assign(self.array - np.asarray(value))
+
+    def __array__(self, dtype=None, copy=None):
+        if copy is False and (dtype is None or np.dtype(dtype) == self.array.dtype):
+            return self.array
+        return np.array(self.array, dtype)
+
+    def __getitem__(self, index):
+        return self.array[index]
+
+    def __float__(self):
+        return float(self.array)
+
+    def __int__(self):
+        return int(self.array)
+
+    def __repr__(self):
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self.array}>"
