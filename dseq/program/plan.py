@@ -37,6 +37,7 @@ class Plan:
         self.forward_calls = []
         self.update_calls = []
         self.streams = 0
+        self.given = []
         self._backward_calls = []
         self._needs_grad = False
         self._scope = ""
@@ -142,6 +143,10 @@ class Plan:
         if args[0] is not None:
             self._backward_calls.append((kernel, args))
 
+    def give(self, gradient):
+        """Says that a gradient comes from outside the plan, as when one layer is run alone."""
+        self.given.append(gradient.block)
+
     def update(self, kernel, *args):
         """Appends a call to the update, which runs once gradients are reduced."""
         self.update_calls.append((kernel, args))
@@ -149,7 +154,7 @@ class Plan:
     @property
     def backward_calls(self):
         """The backward pass in running order, without calls that would carry on a gradient nobody wrote."""
-        written, calls = set(), []
+        written, calls = {id(block) for block in self.given}, []
         for kernel, args in reversed(self._backward_calls):
             read = [a.block for a in args[1:] if isinstance(a, Operand) and a.arena == "activation_grads"]
             if read and not any(id(block) in written for block in read):

@@ -1,0 +1,38 @@
+"""All layers, under Keras' names."""
+
+from dseq.layers.activations.activation import Activation
+from dseq.layers.activations.elu import ELU
+from dseq.layers.activations.leaky_relu import LeakyReLU
+from dseq.layers.activations.prelu import PReLU
+from dseq.layers.activations.relu import ReLU
+from dseq.layers.activations.softmax import Softmax
+from dseq.layers.core.dense import Dense
+from dseq.layers.core.identity import Identity
+from dseq.layers.core.input_layer import Input, InputLayer
+from dseq.layers.layer import Layer
+from dseq.layers.preprocessing.rescaling import Rescaling
+from dseq.layers.regularization.dropout import Dropout
+from dseq.layers.reshaping.flatten import Flatten
+from dseq.layers.reshaping.permute import Permute
+from dseq.layers.reshaping.repeat_vector import RepeatVector
+from dseq.layers.reshaping.reshape import Reshape
+
+__all__ = [
+    "Activation",
+    "Dense",
+    "Dropout",
+    "ELU",
+    "Flatten",
+    "Identity",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LeakyReLU",
+    "PReLU",
+    "Permute",
+    "ReLU",
+    "RepeatVector",
+    "Rescaling",
+    "Reshape",
+    "Softmax",
+]

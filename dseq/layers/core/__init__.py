@@ -1,0 +1,1 @@
+"""Input, Dense, Identity."""
