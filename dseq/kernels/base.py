@@ -9,8 +9,10 @@ the edited file only and would serve a caller whose callee has changed. Each ent
 is checked before it is unpickled, and is compiled again if it is damaged.
 """
 
+import atexit
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 import warnings
@@ -102,20 +104,26 @@ def digest() -> str:
 
 @cache
 def cache_folder() -> Path:
-    """The folder of compiled kernels. What lies in it is run, so only its owner may be able to write to it."""
+    """The folder of compiled kernels, private to its owner: what lies in it is run.
+
+    Where that cannot be had, a temporary folder of this process, with a warning.
+    """
     folder = config.cache / f"kernels-{digest()}"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in (config.cache, folder):
-            status = path.stat()
-            if status.st_uid != os.geteuid():
-                raise PermissionError(f"{path} belongs to another user")
-            if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                path.chmod(0o700)
+        config.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        above = config.cache.stat()
+        if above.st_mode & 0o022 and not above.st_mode & stat.S_ISVTX:
+            raise PermissionError(f"others may write to {config.cache} and replace what lies in it")
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+            raise PermissionError(f"{folder} belongs to another user or is not a folder")
+        folder.chmod(0o700)
         if not os.access(folder, os.W_OK):
             raise PermissionError(f"{folder} is not writable")
     except OSError as error:
         private = Path(tempfile.mkdtemp(prefix="dseq-"))
+        atexit.register(shutil.rmtree, private, ignore_errors=True)
         warnings.warn(
             f"Compiled kernels can't be kept: {error}. They go to {private} and are compiled anew in each process. "
             "Set DSEQ_CACHE to a folder of your own.",

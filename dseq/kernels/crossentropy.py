@@ -1,0 +1,230 @@
+"""Crossentropies of rows: sparse (labels are class numbers), categorical (one-hot or soft labels) and binary.
+
+From probabilities, those of a row are made to sum to 1 (not in the binary case) and clipped to [epsilon, 1 - epsilon].
+From logits, the forward pass keeps the probabilities p, since with them the gradient by the logits is p - t. The
+`fused` kernels add that one, also where a softmax or sigmoid made the predictions.
+
+Shapes: x, y_true, y_pred, p, terms and gradients (n, m), labels and values (n,), weight (n,) or None, scale, epsilon,
+smoothing and fault (1,); in binary forward passes all arrays are flat. `ignore` is the label to leave out, or None.
+"""
+
+from dseq.kernels.base import inlined, kernel
+from dseq.kernels.loss import factor
+from dseq.kernels.math import clamp, exp, log, log1p, magnitude
+
+
+@inlined
+def _counts(label, m, ignore):
+    """Whether a label is a class, and not the one to leave out."""
+    if ignore is not None and label == ignore:
+        return False
+    return label >= 0 and label < m
+
+
+@inlined
+def _exponentials(p):
+    elements = p.reshape(p.size)  # one long loop, since rows are often shorter than a vector
+    for k in range(elements.size):
+        elements[k] = exp(elements[k])
+
+
+@kernel
+def check_labels(fault, labels, classes, ignore):
+    for i in range(labels.size):
+        wrong = labels[i] < 0 or labels[i] >= classes
+        if ignore is not None:
+            wrong = wrong and labels[i] != ignore
+        if wrong:
+            fault[0] += fault.dtype.type(1)
+
+
+# Sparse.
+
+
+@kernel
+def sparse_forward(values, labels, y_pred, epsilon, ignore):
+    zero, one, least = y_pred.dtype.type(0), y_pred.dtype.type(1), epsilon[0]
+    n, m = y_pred.shape
+    for i in range(n):
+        values[i] = one
+        if _counts(labels[i], m, ignore):
+            total = zero
+            for j in range(m):
+                total += y_pred[i, j]
+            values[i] = clamp(y_pred[i, labels[i]] / total, least, one - least)
+    for i in range(n):
+        values[i] = -log(values[i])
+
+
+@kernel
+def sparse_backward(dp, labels, y_pred, weight, scale, epsilon, ignore):
+    zero, one, least = y_pred.dtype.type(0), y_pred.dtype.type(1), epsilon[0]
+    n, m = y_pred.shape
+    for i in range(n):
+        if _counts(labels[i], m, ignore):
+            total = zero
+            for j in range(m):
+                total += y_pred[i, j]
+            p = y_pred[i, labels[i]]
+            if not p / total < least and not p / total > one - least:
+                c = y_pred.dtype.type(factor(scale, weight, i))
+                for j in range(m):
+                    dp[i, j] += c / total
+                dp[i, labels[i]] -= c / p
+
+
+@kernel
+def sparse_logits_forward(values, p, labels, x, ignore):
+    zero, one = x.dtype.type(0), x.dtype.type(1)
+    n, m = x.shape
+    for i in range(n):
+        largest = x[i, 0] if m > 0 else zero
+        for j in range(1, m):
+            largest = x[i, j] if x[i, j] > largest else largest
+        for j in range(m):
+            p[i, j] = x[i, j] - largest
+        values[i] = p[i, labels[i]] if _counts(labels[i], m, ignore) else zero
+    _exponentials(p)
+    for i in range(n):
+        total = zero
+        for j in range(m):
+            total += p[i, j]
+        inverse = one / total
+        for j in range(m):
+            p[i, j] *= inverse
+        values[i] = log(total) - values[i] if _counts(labels[i], m, ignore) else zero
+
+
+@kernel
+def sparse_fused_backward(dx, labels, p, weight, scale, ignore):
+    n, m = p.shape
+    for i in range(n):
+        if _counts(labels[i], m, ignore):
+            c = p.dtype.type(factor(scale, weight, i))
+            for j in range(m):
+                dx[i, j] += c * p[i, j]
+            dx[i, labels[i]] -= c
+
+
+# Categorical.
+
+
+@kernel
+def categorical_forward(terms, y_true, y_pred, epsilon, smoothing):
+    # a row's value is the sum of its terms
+    zero, one, least = y_pred.dtype.type(0), y_pred.dtype.type(1), epsilon[0]
+    n, m = y_pred.shape
+    keep, rest = one - smoothing[0], smoothing[0] / y_pred.dtype.type(m)
+    for i in range(n):
+        total = zero
+        for j in range(m):
+            total += y_pred[i, j]
+        for j in range(m):
+            terms[i, j] = clamp(y_pred[i, j] / total, least, one - least)
+    p, t = terms.reshape(terms.size), y_true.reshape(y_true.size)
+    for k in range(p.size):
+        p[k] = (t[k] * keep + rest) * -log(p[k])
+
+
+@kernel
+def categorical_backward(dp, y_true, y_pred, weight, scale, epsilon, smoothing):
+    zero, one, least = y_pred.dtype.type(0), y_pred.dtype.type(1), epsilon[0]
+    n, m = y_pred.shape
+    keep, rest = one - smoothing[0], smoothing[0] / y_pred.dtype.type(m)
+    for i in range(n):
+        total = zero
+        for j in range(m):
+            total += y_pred[i, j]
+        inside = zero  # the labels whose probability was not clipped
+        for j in range(m):
+            q = y_pred[i, j] / total
+            inside += zero if q < least or q > one - least else y_true[i, j] * keep + rest
+        c = y_pred.dtype.type(factor(scale, weight, i))
+        for j in range(m):
+            q = y_pred[i, j] / total
+            t = y_true[i, j] * keep + rest
+            dp[i, j] += c * (inside / total - (zero if q < least or q > one - least else t / y_pred[i, j]))
+
+
+@kernel
+def categorical_logits_forward(values, p, y_true, x, smoothing):
+    zero, one = x.dtype.type(0), x.dtype.type(1)
+    n, m = x.shape
+    keep, rest = one - smoothing[0], smoothing[0] / x.dtype.type(m)
+    for i in range(n):
+        largest = x[i, 0] if m > 0 else zero
+        for j in range(1, m):
+            largest = x[i, j] if x[i, j] > largest else largest
+        values[i] = zero
+        for j in range(m):
+            p[i, j] = x[i, j] - largest
+            values[i] += (y_true[i, j] * keep + rest) * p[i, j]
+    _exponentials(p)
+    for i in range(n):
+        total, labels = zero, zero
+        for j in range(m):
+            total += p[i, j]
+            labels += y_true[i, j] * keep + rest
+        inverse = one / total
+        for j in range(m):
+            p[i, j] *= inverse
+        values[i] = labels * log(total) - values[i]
+
+
+@kernel
+def categorical_fused_backward(dx, y_true, p, weight, scale, smoothing):
+    zero, one = p.dtype.type(0), p.dtype.type(1)
+    n, m = p.shape
+    keep, rest = one - smoothing[0], smoothing[0] / p.dtype.type(m)
+    for i in range(n):
+        labels = zero
+        for j in range(m):
+            labels += y_true[i, j] * keep + rest
+        c = p.dtype.type(factor(scale, weight, i))
+        for j in range(m):
+            dx[i, j] += c * (labels * p[i, j] - (y_true[i, j] * keep + rest))
+
+
+# Binary: a row's value is the mean of its terms.
+
+
+@kernel
+def binary_forward(terms, y_true, y_pred, epsilon, smoothing):
+    half, one, least = y_pred.dtype.type(0.5), y_pred.dtype.type(1), epsilon[0]
+    keep, rest = one - smoothing[0], half * smoothing[0]
+    for i in range(terms.size):
+        t, p = y_true[i] * keep + rest, clamp(y_pred[i], least, one - least)
+        terms[i] = -(t * log(p) + (one - t) * log(one - p))
+
+
+@kernel
+def binary_backward(dp, y_true, y_pred, weight, scale, epsilon, smoothing):
+    half, zero, one, least = y_pred.dtype.type(0.5), y_pred.dtype.type(0), y_pred.dtype.type(1), epsilon[0]
+    keep, rest = one - smoothing[0], half * smoothing[0]
+    n, m = y_pred.shape
+    for i in range(n):
+        c = y_pred.dtype.type(factor(scale, weight, i) / m)
+        for j in range(m):
+            t, p = y_true[i, j] * keep + rest, y_pred[i, j]
+            dp[i, j] += zero if p < least or p > one - least else c * ((p - t) / (p * (one - p)))
+
+
+@kernel
+def binary_logits_forward(terms, p, y_true, x, smoothing):
+    half, zero, one = x.dtype.type(0.5), x.dtype.type(0), x.dtype.type(1)
+    keep, rest = one - smoothing[0], half * smoothing[0]
+    for i in range(terms.size):
+        e = exp(-magnitude(x[i]))
+        p[i] = (e if x[i] < zero else one) / (one + e)
+        terms[i] = (zero if x[i] < zero else x[i]) - x[i] * (y_true[i] * keep + rest) + log1p(e)
+
+
+@kernel
+def binary_fused_backward(dx, y_true, p, weight, scale, smoothing):
+    half, one = p.dtype.type(0.5), p.dtype.type(1)
+    keep, rest = one - smoothing[0], half * smoothing[0]
+    n, m = p.shape
+    for i in range(n):
+        c = p.dtype.type(factor(scale, weight, i) / m)
+        for j in range(m):
+            dx[i, j] += c * (p[i, j] - (y_true[i, j] * keep + rest))

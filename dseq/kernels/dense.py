@@ -1,0 +1,33 @@
+"""y = x @ w + b, and its gradients. Forward writes, backward adds."""
+
+from dseq.kernels.base import kernel
+from dseq.kernels.gemm import add_matmul_nt, add_matmul_tn, matmul, matmul_bias
+
+
+@kernel
+def dense_forward(y, x, w, b):
+    # y (n, m), x (n, k), w (k, m), b (m,) or None
+    if b is None:
+        matmul(y, x, w)
+    else:
+        matmul_bias(y, x, w, b)
+
+
+@kernel
+def dense_backward_input(dx, dy, w):
+    # dx (n, k), dy (n, m), w (k, m)
+    add_matmul_nt(dx, dy, w)
+
+
+@kernel
+def dense_backward_kernel(dw, x, dy):
+    # dw (k, m), x (n, k), dy (n, m)
+    add_matmul_tn(dw, x, dy)
+
+
+@kernel
+def dense_backward_bias(db, dy):
+    # db (m,), dy (n, m)
+    for i in range(dy.shape[0]):
+        for j in range(dy.shape[1]):
+            db[j] += dy[i, j]

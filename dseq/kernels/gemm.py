@@ -1,0 +1,114 @@
+"""Products of matrices on the microkernel: c = a @ b, and c += with a or b transposed.
+
+Each element is a chain of multiply-adds over the inner axis, in order, that starts from 0, the bias or c itself: blocking
+cuts the chain into pieces that pass through c, which changes no bit, and a row's bits do not depend on the other rows.
+"""
+
+import numpy as np
+
+from dseq.kernels.base import JIT, kernel
+from dseq.kernels.link import linked
+from dseq.kernels.microkernel import narrow_panel, wide_panel
+from dseq.kernels.packing import copy_panel, scratch, transpose_panel, zeros
+from dseq.kernels.vector import BYTES, DEPTH, MASKED_LOADS, TILE, address_of, size_of
+
+VECTORS = TILE.vectors
+ROWS = 480  # rows of A that stay in L2 while the panels of B pass
+WORTH = 24  # rows from which a panel of B is copied
+FAR = 1 << 20  # bytes of C from which it is fetched ahead; below, the requests only take time
+
+
+@kernel
+def multiply(pointer, a, lda, ka, b, ldb, transposed, start, lds, n, m, k):
+    # c (n, m) at pointer, a (n, k) at strides lda and ka, b (k, m) at stride ldb, or (m, k) and transposed;
+    # start (n, m) at stride lds, or 0 for zeros; all but the pointer are addresses
+    size = size_of(pointer)
+    c = address_of(pointer)
+    lanes = BYTES // size
+    width = VECTORS * lanes
+    panel = scratch(pointer)
+    moves = size
+    if start == 0:
+        start, lds, moves = zeros(pointer), 0, 0
+    far = 1 if n * m * size > FAR else 0
+    blocks = max(1, (k + DEPTH - 1) // DEPTH)
+    piece = max(1, ((k + blocks - 1) // blocks + lanes - 1) // lanes * lanes)
+    for k0 in range(0, max(k, 1), piece):
+        depth = min(piece, k - k0)
+        for i0 in range(0, n, ROWS):
+            rows = min(ROWS, n - i0)
+            left = a + size * (i0 * lda + k0 * ka)
+            for j0 in range(0, m, width):
+                columns = min(width, m - j0)
+                copy = 0
+                if transposed != 0:
+                    transpose_panel(pointer, panel, b + size * (j0 * ldb + k0), ldb, depth, columns)
+                    right, step = panel, width
+                elif columns < width and (rows >= WORTH or not MASKED_LOADS):
+                    copy_panel(pointer, panel, b + size * (k0 * ldb + j0), ldb, depth, columns)
+                    right, step = panel, width
+                else:
+                    right, step = b + size * (k0 * ldb + j0), ldb
+                    copy = panel if rows >= WORTH else 0
+                to = c + size * (i0 * m + j0)
+                origin = start + moves * (i0 * lds + j0)
+                if columns == width:
+                    wide_panel(
+                        pointer, left, 0, lda, ka, right, 0, step,
+                        to, m, origin, lds, rows, columns, 1, depth, far, copy,
+                    )  # fmt: skip
+                else:
+                    for j in range(0, columns, lanes):
+                        narrow_panel(
+                            pointer, left, 0, lda, ka, right + size * j, 0, step,
+                            to + size * j, m, origin + moves * j, lds, rows, columns - j, 1, depth, 0, 0,
+                        )  # fmt: skip
+        start, lds, moves = c, m, size
+
+
+_multiply = linked(multiply, 11)
+
+
+@kernel
+def matmul(c, a, b):
+    # c (n, m) = a (n, k) @ b (k, m)
+    if JIT:
+        n, k = a.shape
+        m = b.shape[1]
+        _multiply(c, (address_of(a), k, 1, address_of(b), m, 0, 0, 0, n, m, k))
+    else:
+        np.matmul(a, b, out=c)
+
+
+@kernel
+def matmul_bias(c, a, b, bias):
+    # c (n, m) = a (n, k) @ b (k, m) + bias (m,)
+    if JIT:
+        n, k = a.shape
+        m = b.shape[1]
+        _multiply(c, (address_of(a), k, 1, address_of(b), m, 0, address_of(bias), 0, n, m, k))
+    else:
+        np.matmul(a, b, out=c)
+        c += bias
+
+
+@kernel
+def add_matmul_tn(c, a, b):
+    # c (k, m) += a (n, k).T @ b (n, m)
+    if JIT:
+        n, k = a.shape
+        m = b.shape[1]
+        _multiply(c, (address_of(a), 1, k, address_of(b), m, 0, address_of(c), m, k, m, n))
+    else:
+        c += np.matmul(a.T, b)
+
+
+@kernel
+def add_matmul_nt(c, a, b):
+    # c (n, k) += a (n, m) @ b (k, m).T
+    if JIT:
+        n, m = a.shape
+        k = b.shape[0]
+        _multiply(c, (address_of(a), m, 1, address_of(b), m, 1, address_of(c), k, n, k, m))
+    else:
+        c += np.matmul(a, b.T)

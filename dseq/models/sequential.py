@@ -1,0 +1,238 @@
+"""A stack of layers: sugar over a graph."""
+
+from dseq.layers.core.input_layer import InputLayer
+from dseq.layers.layer import Layer, name_scope
+from dseq.models.functional import Functional
+from dseq.models.model import Model
+from dseq.program.tensor import Tensor
+
+
+class Sequential(Model):
+    """A model in which each layer takes what the one before gives.
+
+    The graph is built as soon as the shape of the input is known: from an `Input` as first layer, from
+    `input_shape=` of the first layer, by `build(shape)`, or when the model first sees data.
+
+    Args:
+        layers: List of layers; the first may be `dseq.Input(shape)`.
+        trainable: Whether training changes the weights.
+        name: Name of the model.
+
+    Example:
+        >>> model = dseq.Sequential([dseq.Input((784,)), dseq.layers.Dense(10, activation="softmax")])
+        >>> model.count_params()
+        7850
+    """
+
+    def __init__(self, layers=None, trainable=True, name=None):
+        super().__init__(trainable=trainable, name=name)
+        self._functional = None
+        self._stack = []
+        for layer in layers or []:
+            self._append(layer)
+        self._maybe_rebuild()
+
+    def add(self, layer, rebuild=True) -> None:
+        """Adds a layer on top.
+
+        Args:
+            layer: A layer, a model, or `dseq.Input(shape)` as the first.
+            rebuild: Whether to build the graph now if it can be.
+
+        Raises:
+            ValueError: If it is not a layer, or its name is taken.
+        """
+        self._append(layer)
+        if rebuild:
+            self._maybe_rebuild()
+
+    def _append(self, layer):
+        if isinstance(layer, Tensor):
+            layer = layer.node.layer
+        if not isinstance(layer, Layer):
+            raise ValueError(
+                f"Only layers can be added to a Sequential model. Received: {layer!r} (of type {type(layer).__name__})"
+            )
+        if any(layer.name == other.name for other in self._stack):
+            raise ValueError(
+                f"All layers added to a Sequential model should have unique names. Name {layer.name!r} is already the "
+                f"name of a layer in this model. Update the `name` argument to pass a unique name."
+            )
+        if isinstance(layer, InputLayer):
+            if self._stack and isinstance(self._stack[0], InputLayer):
+                raise ValueError(
+                    f"Sequential model {self.name!r} has already been configured to use input shape "
+                    f"{self._stack[0].batch_shape}. You cannot add a different Input layer to it."
+                )
+            if self._stack:
+                raise ValueError(f"An Input must be the first layer of a Sequential model. Received: {layer!r}")
+        elif not self._stack:
+            shape = layer.first_input_shape
+            if shape is None and isinstance(layer, Model) and layer.built and not isinstance(layer, Sequential):
+                shape = layer.inputs[0].shape[1:]
+            elif shape is None and isinstance(layer, Sequential) and layer._functional:
+                shape = layer.inputs[0].shape[1:]
+            if shape is not None:
+                self._stack.append(InputLayer(shape=shape))
+        self._stack.append(layer)
+
+    def pop(self, rebuild=True):
+        """Removes the layer on top.
+
+        Args:
+            rebuild: Whether to build the graph anew.
+
+        Returns:
+            The layer.
+
+        Raises:
+            IndexError: If the model has no layers.
+        """
+        if not self.layers:
+            raise IndexError(f"There are no layers to pop in model {self.name!r}.")
+        layer = self._stack.pop()
+        below = self._functional and next(n for n in layer._inbound_nodes if n.outputs[0] is self.outputs[0]).inputs[0]
+        self._set_graph(None)
+        if rebuild and below is not None and self.layers:
+            self._set_graph(Functional(self._stack[0].output, below, name=self.name))
+        return layer
+
+    def _maybe_rebuild(self):
+        """Makes the graph if the input's shape is known; a graph that is there grows by the new layer only."""
+        if len(self._stack) < 2 or not isinstance(self._stack[0], InputLayer):
+            return
+        grown = 0 if self._functional is None else len(self._functional.layers)
+        x = self._stack[0].output if self._functional is None else self.outputs[0]
+        with name_scope(self.name):
+            for layer in self._stack[max(grown, 1) :]:
+                x = layer(x)
+        self._set_graph(Functional(self._stack[0].output, x, name=self.name))
+
+    def _set_graph(self, functional):
+        self._functional, self.built = functional, functional is not None
+        self._forget_steps()
+
+    def build(self, input_shape=None) -> None:
+        """Makes the weights.
+
+        Args:
+            input_shape: Full shape of the input, the batch axis first; taken from the first layer if None.
+
+        Raises:
+            ValueError: If the model has no layers, or no shape is known.
+        """
+        if not self.layers:
+            raise ValueError(
+                f"Sequential model {self.name!r} cannot be built because it has no layers. Call `model.add(layer)`."
+            )
+        if isinstance(self._stack[0], InputLayer):
+            self._maybe_rebuild()
+            return
+        if input_shape is None:
+            raise ValueError(f"You must provide an `input_shape` argument to build model {self.name!r}.")
+        self._stack.insert(0, InputLayer(batch_shape=tuple(input_shape)))
+        try:
+            self._maybe_rebuild()
+        except Exception:
+            self._stack.pop(0)  # the shape did not fit: the model may still be built on another
+            raise
+
+    # What the graph knows.
+
+    @property
+    def layers(self):
+        """The layers without the input."""
+        return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
+
+    def _graph(self, what):
+        if self._functional is None:
+            raise AttributeError(
+                f"Sequential model {self.name!r} has no defined {what} yet. Build it by calling it on data, by "
+                f"`build(input_shape)`, or with an `Input` as first layer."
+            )
+        return self._functional
+
+    @property
+    def inputs(self):
+        return self._graph("inputs").inputs
+
+    @property
+    def outputs(self):
+        return self._graph("outputs").outputs
+
+    @property
+    def input(self):
+        return self._graph("input").input
+
+    @property
+    def output(self):
+        return self._graph("output").output
+
+    @property
+    def input_shape(self):
+        return self._graph("input shape").input_shape
+
+    @property
+    def output_shape(self):
+        return self._graph("output shape").output_shape
+
+    @property
+    def output_names(self):
+        return self._graph("output names").output_names
+
+    @property
+    def weights(self):
+        """All weights.
+
+        Raises:
+            ValueError: If they don't exist yet.
+        """
+        if not self.built and self.layers and not any(layer.built for layer in self.layers):
+            raise ValueError(
+                f"Weights for model {self.name!r} have not yet been created. Weights are created when the model is "
+                f"first called on inputs or `build()` is called with an `input_shape`."
+            )
+        return self.variables
+
+    def _record(self, tensors):
+        if len(tensors) != 1:
+            raise ValueError(f"Sequential model {self.name!r} takes one input. Received: {len(tensors)} inputs")
+        return super()._record(tensors)
+
+    def _build_once(self, shapes):
+        if not self.built:
+            self.build(tuple(shapes[0]))
+
+    def check_input(self, shape, index=0):
+        """Raises, in the name of the first layer that cannot take the shape."""
+        self._graph("layers").output_shapes([tuple(shape)])
+
+    def compute_output_shape(self, input_shape):
+        return self._graph("output shape").compute_output_shape(input_shape)
+
+    def output_shapes(self, input_shapes):
+        return self._graph("output shape").output_shapes(input_shapes)
+
+    def lower(self, plan, *inputs):
+        return self._graph("layers").lower(plan, *inputs)
+
+    # Configuration.
+
+    def get_config(self):
+        layers = [
+            {"module": "keras.layers", "class_name": type(x).__name__, "config": x.get_config(), "registered_name": None}
+            for x in self._stack
+        ]
+        return {"name": self.name, "trainable": self.trainable, "dtype": self.dtype, "layers": layers}
+
+    @classmethod
+    def from_config(cls, config):
+        from dseq import layers as known
+
+        made = []
+        for entry in config["layers"]:
+            layer_class = Sequential if entry["class_name"] == "Sequential" else getattr(known, entry["class_name"], None)
+            if layer_class is None:
+                raise ValueError(f"Unknown layer class in the configuration. Received: {entry['class_name']!r}")
+            made.append(layer_class.from_config(entry["config"]))
+        return cls(made, trainable=config.get("trainable", True), name=config["name"])

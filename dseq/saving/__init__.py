@@ -1,0 +1,1 @@
+"""Weights on disk, in Keras 3's format."""

@@ -1,0 +1,245 @@
+"""A model's step bound to data of given shapes: what the loop calls for each batch."""
+
+import numpy as np
+
+from dseq import config
+from dseq.kernels.base import cache_folder
+from dseq.parallel import communicator, engine
+from dseq.parallel.shard import shard
+from dseq.program import seeds
+from dseq.program.memory import Parameters
+from dseq.program.operand import Operand
+from dseq.program.plan import Plan
+from dseq.program.step import Step
+from dseq.training.data import Feed, conform
+
+
+class Session:
+    """The plan of a model for data of given shapes, and the step that runs it.
+
+    Args:
+        model: A built model.
+        x: List of input arrays; only their shapes matter.
+        y: List of target arrays.
+        weighted: Whether sample weights come with the data.
+    """
+
+    training = False
+    trainable = ()
+
+    def __init__(self, model, x, y=(), weighted=False):
+        self.model = model
+        self.world = communicator.get()
+        self._shapes = [tensor.shape for tensor in model.inputs]
+        if len(x) != len(self._shapes):
+            raise ValueError(
+                f"Model {model.name!r} expects {len(self._shapes)} input(s). Received: {len(x)} array(s) of shapes "
+                f"{[a.shape for a in x]}"
+            )
+        self.plan = plan = Plan(self.training, model.dtype, self.trainable)
+        shapes = [conform(a, s).shape for a, s in zip(x, self._shapes, strict=True)]
+        inputs = []
+        for i, (shape, tensor) in enumerate(zip(shapes, model.inputs, strict=True)):
+            model.check_input(shape, i)
+            inputs.append(plan.input(f"x_{i}", shape[1:], tensor.dtype))
+        self.operands = model.lower_into(plan, inputs)
+        self._finish_plan(y, weighted)
+        self.step = Step(plan, self._memory(), getattr(model, "_runner", "table"))
+        self._ready = False
+        self.reset()
+        if config.debug > 1 and self.world.rank == 0:
+            print(plan, flush=True)
+
+    def _finish_plan(self, y, weighted):
+        """Writes what comes behind the model's outputs."""
+
+    def _memory(self):
+        return None
+
+    def begin(self, world) -> None:
+        """Before a run: kernels are compiled or loaded, weights are the same on all ranks."""
+        if not self._ready:
+            world.on_node_first(self._prepare)
+            self._ready = True
+        self._share_weights(world)
+
+    def _prepare(self):
+        missing = self.step.missing()
+        if missing and self.world.rank == 0:
+            print(f"dseq: compiling {missing} kernels for this machine, once (kept in {cache_folder()})", flush=True)
+        self.step.prepare()
+
+    def _share_weights(self, world):
+        """Rank 0's weights for all, once for each weight."""
+        if world.size > 1:
+            fresh = [v for v in self.model.variables if not v.shared]
+            for variable in fresh:
+                world.broadcast(variable.array)
+                variable.shared = True
+
+    def feed(self, x, y=(), weights=None) -> Feed:
+        """The arrays of a run, ready to be moved into the step's inputs."""
+        arrays = {f"x_{i}": conform(a, s) for i, (a, s) in enumerate(zip(x, self._shapes, strict=True))}
+        if y:
+            arrays |= self.model._compiled.feeds(y, weights)
+        return Feed(arrays)
+
+    def reset(self) -> None:
+        """Begins new sums of losses and metrics."""
+        self._totals = np.zeros(self.plan.tail_size)
+        self._rows = 0
+
+    def _run(self, feed, order, lo, hi, first_row):
+        self.step.bind(hi - lo)
+        feed.fill(self.step, order, lo, hi)
+        self.step.clock[2] = first_row
+        self.step.compute()
+
+
+class Scored(Session):
+    """A session with losses and metrics."""
+
+    def _finish_plan(self, y, weighted):
+        model, compiled = self.model, self.model._compiled
+        if len(y) != len(self.operands):
+            raise ValueError(
+                f"Model {model.name!r} has {len(self.operands)} output(s), and each needs targets. Received: "
+                f"{len(y)} target array(s)"
+            )
+        compiled.resolve(model.output_names, [a.shape[1:] for a in y], [operand.shape for operand in self.operands])
+        compiled.lower(self.plan, self.operands, weighted)
+        self.outputs = [output.bound() for output in compiled.outputs]
+        self._factors = np.ones(self.plan.tail_size)
+
+    def _scale(self, feed, order, lo, hi):
+        """Sets what sums are divided by, which only the whole global batch tells."""
+        rows = hi - lo
+        for output in self.outputs:
+            if output.loss is not None:
+                weight = output.weight_sum(feed, order, lo, hi)
+                part = 1.0 / output.loss.denominator(rows * output.values, weight)
+                self.step.set_scale(output.scale, part * output.loss_weight)
+                self._factors[output.slot] = part * rows
+        self._rows += rows
+
+    def _check_faults(self, tail):
+        for operand, message in self.plan.faults:
+            if tail[operand.start] != 0:
+                raise ValueError(message)
+
+    def logs(self) -> dict:
+        """Loss and metrics over the rows since `reset`, names sorted."""
+        rows = max(self._rows, 1)
+        logs, total = {}, 0.0
+        for output in self.outputs:
+            if output.loss is not None:
+                value = self._totals[output.slot] / rows
+                total += output.loss_weight * value
+                if len(self.outputs) > 1:
+                    logs[f"{output.name}_loss"] = float(value)
+            for name, metric, (start, stop) in output.metrics:
+                metric.state[:] = self._totals[start:stop]
+                logs[name] = float(metric.result())
+        logs["loss"] = float(total)
+        return dict(sorted(logs.items()))
+
+
+class Training(Scored):
+    """Forward, loss, backward, reduction over ranks, update."""
+
+    training = True
+
+    def __init__(self, model, x, y, weighted):
+        self.trainable = model.trainable_variables
+        super().__init__(model, x, y, weighted)
+        model._seed = getattr(model, "_seed", None)
+
+    def _memory(self):
+        model, plan, optimizer = self.model, self.plan, self.model.optimizer
+        known = {id(v) for v in self.trainable}
+        frozen = [v for v in model.variables if id(v) not in known]
+        self.engine = engine.get(config.engine, self.world)
+        parameters = Parameters(self.trainable, frozen, plan.tail_size, plan.dtype, self.engine.allocate)
+        self.parameters = parameters
+        optimizer.build(self.trainable)
+        lo, hi = self.engine.owned(parameters.trainable_size)
+        if hi > lo:
+            slots = [_slice(name, array, lo, hi, "slots") for name, array in optimizer.slots.items()]
+            optimizer.lower(
+                plan,
+                _slice("params", parameters.params, lo, hi, "params"),
+                _slice("grads", parameters.grads, lo, hi, "grads"),
+                slots,
+                _slice("hyper", optimizer.hyper, 0, optimizer.hyper.size, "constants"),
+            )
+        return parameters
+
+    def _share_weights(self, world):
+        self.parameters.adopt()
+        fresh = [v for v in self.model.variables if not v.shared]
+        if self.model._seed is None:
+            self.model._seed = world.broadcast_object(seeds.next_seed())
+        self.step.clock[0] = self.model._seed
+        if fresh and world.size > 1:
+            self.engine.broadcast(self.parameters.params)
+            for variable in fresh:
+                variable.shared = True
+
+    @property
+    def seed(self) -> int:
+        """The seed of shuffling and of layers that draw random numbers, the same on all ranks."""
+        return self.model._seed
+
+    def train(self, feed, order, lo, hi) -> None:
+        """One step on the global batch `order[lo:hi]`, of which this rank computes its rows."""
+        self.parameters.adopt()
+        optimizer = self.model.optimizer
+        self._scale(feed, order, lo, hi)
+        first, last = shard(hi - lo, self.world.rank, self.world.size)
+        self.step.clock[1] = optimizer.step_count
+        self._run(feed, order, lo + first, lo + last, first)
+        self.engine.reduce(self.parameters.grads)
+        if self.plan.faults:
+            self._check_faults(self.step.tail)
+        optimizer.begin_step()
+        self.step.update()
+        optimizer.end_step()
+        self.engine.finish(self.parameters.params)
+        self._totals += self.step.tail * self._factors
+
+
+class Testing(Scored):
+    """Forward, loss and metrics; sums are reduced once, at the end."""
+
+    def test(self, feed, lo, hi) -> None:
+        """Adds the sums over this rank's rows of the global batch lo..hi-1."""
+        self._scale(feed, None, lo, hi)
+        first, last = shard(hi - lo, self.world.rank, self.world.size)
+        self._run(feed, None, lo + first, lo + last, first)
+        self._totals += self.step.tail * self._factors
+
+    def finish(self, world) -> dict:
+        """The logs over all ranks."""
+        world.allreduce_sum(self._totals)
+        self._check_faults(self._totals)
+        return self.logs()
+
+
+class Predicting(Session):
+    """Forward."""
+
+    def outputs(self, rows) -> list:
+        """Empty arrays for this rank's rows of each output."""
+        return [np.empty((rows, *operand.shape), operand.dtype) for operand in self.operands]
+
+    def predict(self, feed, lo, hi) -> list:
+        """The outputs for rows lo..hi-1, valid until the next call."""
+        self._run(feed, None, lo, hi, lo)
+        return [self.step.array(operand) for operand in self.operands]
+
+
+def _slice(name, array, lo, hi, arena):
+    """Part of a flat array as an operand."""
+    operand = Operand(f"{name}[{lo}:{hi}]", (hi - lo,), arena, array.dtype.name)
+    operand.array = array[lo:hi]
+    return operand

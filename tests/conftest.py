@@ -1,0 +1,22 @@
+"""What holds for all tests: which are of several ranks, and what plain Python may do that compiled code does anyway."""
+
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.is_relative_to(HERE / "mpi"):
+            item.add_marker(pytest.mark.mpi)
+
+
+@pytest.fixture(autouse=bool(numba.config.DISABLE_JIT))
+def arithmetic_as_when_compiled():
+    """Compiled arithmetic gives inf and NaN without a word; NumPy's scalars would warn, and warnings are errors."""
+    with np.errstate(all="ignore"):
+        yield

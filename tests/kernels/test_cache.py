@@ -1,0 +1,88 @@
+"""The cache of compiled kernels: private, checked, rebuilt when damaged, never stale."""
+
+import os
+import stat
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from dseq.kernels.base import JIT
+
+pytestmark = pytest.mark.skipif(not JIT, reason="nothing is compiled with NUMBA_DISABLE_JIT=1")
+
+PROGRAM = """
+    import numpy as np, sys
+    from numba import types
+    from dseq.kernels import base, rescale
+    f = types.Array(types.float32, 1, "C")
+    print("ready" if base.is_ready(rescale.rescale_forward, (f, f, f, f)) else "missing")
+    x, y = np.ones(3, "f4"), np.zeros(3, "f4")
+    rescale.rescale_forward(y, x, np.full(1, 2, "f4"), np.full(1, 1, "f4"))
+    print(y.tolist(), base.cache_folder())
+"""
+
+
+def run(folder, program=PROGRAM, **env):
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env={**os.environ, "DSEQ_CACHE": str(folder), **env},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_a_second_process_compiles_nothing(tmp_path):
+    assert run(tmp_path / "c").stdout.startswith("missing\n[3.0, 3.0, 3.0]")
+    assert run(tmp_path / "c").stdout.startswith("ready\n[3.0, 3.0, 3.0]")
+
+
+def test_the_folder_is_private(tmp_path):
+    run(tmp_path / "c")
+    (folder,) = (tmp_path / "c").iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "text"])
+def test_a_damaged_entry_is_rebuilt(tmp_path, damage):
+    run(tmp_path / "c")
+    (entry,) = (tmp_path / "c").glob("*/rescale.rescale_forward-*.bin")
+    content = bytearray(entry.read_bytes())
+    content[len(content) // 2] ^= 1
+    new = {"truncate": content[:1000], "flip": content, "empty": b"", "text": b"not a kernel" * 10}[damage]
+    entry.write_bytes(new)
+    assert "[3.0, 3.0, 3.0]" in run(tmp_path / "c").stdout
+    assert entry.read_bytes() != bytes(new)
+    assert run(tmp_path / "c").stdout.startswith("ready")
+
+
+def test_a_folder_others_may_write_to_is_not_used(tmp_path):
+    shared = tmp_path / "c"
+    shared.mkdir()
+    shared.chmod(0o777)
+    done = run(shared)
+    assert "others may write" in done.stderr and "[3.0, 3.0, 3.0]" in done.stdout
+    assert not list(shared.iterdir())
+
+
+def test_the_digest_follows_the_text_of_any_kernel(tmp_path):
+    program = """
+        import pathlib, shutil
+        import dseq.kernels.base as base
+        folder = pathlib.Path(base.__file__).parent
+        copy = pathlib.Path("{copy}")
+        shutil.copytree(folder, copy)
+        first = base.digest()
+        base.__file__ = str(copy / "base.py")
+        base.digest.cache_clear()
+        assert base.digest() == first
+        text = (copy / "math.py").read_text()
+        (copy / "math.py").write_text(text + "# edited")
+        base.digest.cache_clear()
+        assert base.digest() != first
+    """.replace("{copy}", str(tmp_path / "kernels"))
+    run(tmp_path / "c", program)

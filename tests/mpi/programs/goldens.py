@@ -1,0 +1,13 @@
+"""Runs every golden case under MPI and compares with Keras' numbers on every rank."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+
+from tests.training.golden_runs import CASES, check, run  # noqa: E402
+from tests.training.goldens import GOLDENS  # noqa: E402
+
+for case in CASES:
+    check(case, run(case), GOLDENS[case])
+print("all cases agree")

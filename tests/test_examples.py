@@ -1,0 +1,77 @@
+"""The examples: they run, on one rank and on two, and learn what they promise."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.compiled
+
+
+def run(name, *arguments, ranks=1, folder):
+    """What an example prints, started in a folder of its own."""
+    command = [sys.executable, str(ROOT / "examples" / name), *map(str, arguments)]
+    if ranks > 1:
+        beside = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        mpirun = shutil.which("mpirun", path=beside) or pytest.skip("there is no mpirun")
+        command = [mpirun, "-n", str(ranks), *command]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    job = subprocess.run(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240
+    )
+    assert job.returncode == 0, job.stdout + job.stderr
+    assert "Warning" not in job.stderr
+    return job.stdout
+
+
+def accuracy(output, label="test accuracy: "):
+    (value,) = re.findall(rf"^{label}([01]\.\d{{4}})$", output, flags=re.MULTILINE)
+    return float(value)
+
+
+@pytest.mark.mpi
+def test_digits_learns_on_two_ranks_and_goes_on(tmp_path):
+    output = run("digits.py", ranks=2, folder=tmp_path)
+    assert re.fullmatch(r"test accuracy: 0\.\d{4}", output.rstrip("\n").splitlines()[-1])
+    assert accuracy(output) >= 0.97
+    assert output.count("Total params") == 1, "only one rank prints"
+
+    again = run("digits.py", "--epochs", 1, ranks=2, folder=tmp_path)
+    assert "going on from digits.weights.h5" in again
+    assert accuracy(again) >= 0.965
+
+
+def test_mnist_reads_a_file_and_keeps_the_best(tmp_path):
+    random = np.random.default_rng(0)
+    y_train, y_test = random.integers(0, 10, 600), random.integers(0, 10, 100)
+    patterns = random.integers(0, 256, (10, 28, 28))
+    arrays = {
+        f"{kind}_{part}": (patterns[y] if kind == "x" else y).astype("uint8")
+        for part, y in (("train", y_train), ("test", y_test))
+        for kind in "xy"
+    }
+    np.savez(tmp_path / "small.npz", **arrays)
+    output = run("mnist.py", "--path", "small.npz", "--epochs", 3, folder=tmp_path)
+    assert accuracy(output) > 0.95
+    assert (tmp_path / "mnist.weights.h5").exists()
+
+
+def test_finetune_learns_twice(tmp_path):
+    output = run("finetune.py", folder=tmp_path)
+    assert accuracy(output, "digits 0 to 4: test accuracy ") >= 0.97
+    assert accuracy(output, "digits 5 to 9: test accuracy ") >= 0.9
+    assert (tmp_path / "base.weights.h5").exists()
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_docstring_is_the_commands_one_types(example):
+    text = example.read_text()
+    commands = re.findall(r"^    (?:mpirun -n \d+ )?python (\S+)", text, flags=re.MULTILINE)
+    assert len(commands) >= 2 and set(commands) == {f"examples/{example.name}"}
+    assert not re.search(r"\brank\b *[=!]=|MPI\.|communicator|barrier|bcast", text.partition('"""\n\n')[2])
