@@ -1,7 +1,8 @@
 """Products of matrices on the microkernel: c = a @ b, and c += with a or b transposed.
 
-Each element is a chain of multiply-adds over the inner axis, in order, that starts from 0, the bias or c itself: blocking
-cuts the chain into pieces that pass through c, which changes no bit, and a row's bits do not depend on the other rows.
+Each element is a chain of multiply-adds over the inner axis, in order, that starts from 0, the bias or c itself.
+Blocking cuts the chain into pieces that pass through c, which changes no bit, and a row's bits do not depend on the
+other rows.
 """
 
 import numpy as np
@@ -12,8 +13,8 @@ from dseq.kernels.microkernel import narrow_panel, wide_panel
 from dseq.kernels.packing import copy_panel, scratch, transpose_panel, zeros
 from dseq.kernels.vector import BYTES, DEPTH, MASKED_LOADS, TILE, address_of, size_of
 
-VECTORS = TILE.vectors
-ROWS = 480  # rows of A that stay in L2 while the panels of B pass
+VECTORS, HIGHEST = TILE.vectors, TILE.rows[0]
+PART = 2112  # bytes of a column of A: times DEPTH it stays in an L2 of 1 MiB while the panels of B pass
 WORTH = 24  # rows from which a panel of B is copied
 FAR = 1 << 20  # bytes of C from which it is fetched ahead; below, the requests only take time
 
@@ -33,10 +34,12 @@ def multiply(pointer, a, lda, ka, b, ldb, transposed, start, lds, n, m, k):
     far = 1 if n * m * size > FAR else 0
     blocks = max(1, (k + DEPTH - 1) // DEPTH)
     piece = max(1, ((k + blocks - 1) // blocks + lanes - 1) // lanes * lanes)
+    parts = max(1, (n * size + PART - 1) // PART)
+    part = max(1, ((n + parts - 1) // parts + HIGHEST - 1) // HIGHEST * HIGHEST)
     for k0 in range(0, max(k, 1), piece):
         depth = min(piece, k - k0)
-        for i0 in range(0, n, ROWS):
-            rows = min(ROWS, n - i0)
+        for i0 in range(0, n, part):
+            rows = min(part, n - i0)
             left = a + size * (i0 * lda + k0 * ka)
             for j0 in range(0, m, width):
                 columns = min(width, m - j0)

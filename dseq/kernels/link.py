@@ -1,8 +1,8 @@
 """Calls of one compiled kernel from another through its address, so that it is compiled once and not into each caller.
 
 Numba links the code of a callee into every caller and generates it again. A linked kernel lives behind a slot instead:
-a word of memory with a symbol of its own that callers, also those from the cache, find when they are loaded. The slot
-first holds a Python function that loads (or compiles) the kernel, puts its address into the slot and passes the call on.
+a word of memory with a symbol of its own that callers, also those from the cache, find when they are loaded. The
+slot first holds a Python function that loads (or compiles) the kernel, puts its address there and passes the call on.
 """
 
 import ctypes

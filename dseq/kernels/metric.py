@@ -19,7 +19,7 @@ def _largest(x, i):
 @inlined
 def _in_top(y_pred, i, label, k):
     """Whether fewer than k elements of row i are larger than that of the label; NaN is never among the top."""
-    if label < 0 or label >= y_pred.shape[1] or not y_pred[i, label] == y_pred[i, label]:
+    if label < 0 or label >= y_pred.shape[1] or y_pred[i, label] != y_pred[i, label]:
         return False
     larger = 0
     for j in range(y_pred.shape[1]):

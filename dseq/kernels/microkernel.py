@@ -84,6 +84,8 @@ class Panel(Emitter):
         if copies:
             for j, value in zip(lanes, right, strict=True):
                 self.store(builder, value, self.at(builder, place, word(j)))
+                # The next panel's part of this row is on the same page, but too far for the hardware to foresee.
+                self.prefetch(builder, builder.add(b_row, word(j * self.size + vectors * BYTES)), write=0, level=2)
         new = []
         for i in range(rows):
             address = self.at(builder, heads[i // 4], builder.mul(product.lda, word(i % 4)))
@@ -127,7 +129,12 @@ class Panel(Emitter):
             product = product._replace(**moved)
             if not masked and height == highest:
                 with builder.if_then(builder.icmp_signed("!=", product.far, word(0))):
-                    self.prefetch(builder, product, height, vectors)
+                    # The loads of the next tile of C would stall its first multiply-adds.
+                    for row in range(height, 2 * height):
+                        for v in range(vectors):
+                            stride = builder.mul(product.ldc, word(row))
+                            place = self.at(builder, product.c, stride, word(v * self.lanes))
+                            self.prefetch(builder, place, write=1, level=3)
             self.tile(builder, product, height, vectors, mask, copies)
 
         done = word(0)
@@ -167,14 +174,10 @@ class Panel(Emitter):
         builder.ret_void()
         return function
 
-    def prefetch(self, builder, product, height, vectors):
-        """Asks for the next tile of C, whose loads would else stall its first multiply-adds."""
+    def prefetch(self, builder, address, write, level):
+        """Asks for a cache line; level 3 is L1, 2 is L2."""
         fetch = self.declare("llvm.prefetch.p0", ir.VoidType(), [POINTER, INT32, INT32, INT32])
-        write, near, data = (ir.Constant(INT32, n) for n in (1, 3, 1))
-        for row in range(height, 2 * height):
-            for v in range(vectors):
-                place = self.at(builder, product.c, builder.mul(product.ldc, word(row)), word(v * self.lanes))
-                builder.call(fetch, [builder.inttoptr(place, POINTER), write, near, data])
+        builder.call(fetch, [builder.inttoptr(address, POINTER), *(ir.Constant(INT32, n) for n in (write, level, 1))])
 
 
 def _wide(emitter, builder, _, *product):

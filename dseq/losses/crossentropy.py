@@ -67,9 +67,7 @@ class SparseCategoricalCrossentropy(Loss):
         plan.forward(kernels.check_labels, fault, flat(y_true), classes, ignore)
         if self.from_logits:
             saved = new_terms(plan, self, y_pred)
-            plan.forward(
-                kernels.sparse_logits_forward, values, matrix(saved), flat(y_true), matrix(y_pred), ignore
-            )
+            plan.forward(kernels.sparse_logits_forward, values, matrix(saved), flat(y_true), matrix(y_pred), ignore)
             return values, saved
         least = plan.constant(epsilon())
         plan.forward(kernels.sparse_forward, values, flat(y_true), matrix(y_pred), least, ignore)
@@ -79,9 +77,7 @@ class SparseCategoricalCrossentropy(Loss):
         grad = y_pred.grad if self.from_logits else before_activation(softmax_forward, y_pred)
         labels, ignore = flat(y_true), self.ignore_class
         if self.from_logits or grad is not None:
-            plan.backward(
-                kernels.sparse_fused_backward, matrix(grad), labels, matrix(saved), weight, scale, ignore
-            )
+            plan.backward(kernels.sparse_fused_backward, matrix(grad), labels, matrix(saved), weight, scale, ignore)
         else:
             least = plan.constant(epsilon())
             plan.backward(
@@ -168,9 +164,7 @@ class CategoricalCrossentropy(_Smoothed):
             )
             return values, saved
         least = plan.constant(epsilon())
-        plan.forward(
-            kernels.categorical_forward, matrix(saved), matrix(y_true), matrix(y_pred), least, smoothing
-        )
+        plan.forward(kernels.categorical_forward, matrix(saved), matrix(y_true), matrix(y_pred), least, smoothing)
         plan.forward(row_sums, values, matrix(saved))
         return values, y_pred
 

@@ -1,6 +1,7 @@
 """Losses as functions of arrays: one value for each sample, and each further axis but the last."""
 
-from dseq.losses import crossentropy, divergence, hinge as hinges, regression
+from dseq.losses import crossentropy, divergence, regression
+from dseq.losses import hinge as hinges
 
 
 def mean_squared_error(y_true, y_pred):

@@ -34,7 +34,8 @@ class Loss:
     def __init__(self, name=None, reduction="sum_over_batch_size", dtype=None):
         if reduction not in REDUCTIONS:
             raise ValueError(
-                f"Invalid value for argument `reduction`. Expected one of {REDUCTIONS}. Received: reduction={reduction!r}"
+                f"Invalid value for argument `reduction`. Expected one of {REDUCTIONS}. "
+                f"Received: reduction={reduction!r}"
             )
         self.name = name or auto_name(snake_case(type(self).__name__))
         self.reduction = reduction
@@ -101,8 +102,8 @@ class Loss:
             `(values, saved)`: the flat operand of values, and what `lower_gradient` wants to see again.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} has no gradient that dseq knows, and losses written in Python can't be trained yet. "
-            "Use one of `dseq.losses`."
+            f"{type(self).__name__} has no gradient that dseq knows, and losses written in Python can't be trained "
+            "yet. Use one of `dseq.losses`."
         )
 
     def lower_gradient(self, plan, y_true, y_pred, saved, weight, scale):

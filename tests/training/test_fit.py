@@ -51,7 +51,7 @@ def test_validation_split_takes_the_last_samples_before_shuffling():
     history = model.fit(X, Y, validation_split=0.2, verbose=0, batch_size=8)
     assert history.params["steps"] == 5
     np.testing.assert_allclose(history.history["val_loss"][0], model.evaluate(X[40:], Y[40:], verbose=0)[0], rtol=1e-6)
-    for share in (0.001, 0.999, 1.5):
+    for share in (0.999, 1.5, -0.1):
         with pytest.raises(ValueError, match="validation_split"):
             model.fit(X, Y, validation_split=share, verbose=0)
 
@@ -196,8 +196,8 @@ def test_recompiling_after_freezing():
         (lambda m: keras.Sequential([keras.Input((6,)), layers.Dense(3)]).fit(X, Y), r"You must call `compile\(\)`"),
         (lambda m: m.fit(X, Y[:30]), "Data cardinality is ambiguous.*'x' sizes: 50.*'y' sizes: 30"),
         (lambda m: m.fit(X[:, :4], Y), "expected axis -1 of input shape to have value 6"),
-        (lambda m: m.fit(X, Y + 5, verbose=0), "Received: labels|label.*out of range|outside"),
-        (lambda m: m.fit(X, Y - 1, verbose=0), "label"),
+        (lambda m: m.fit(X, Y + 5, verbose=0), r"class numbers in \[0, 3\)"),
+        (lambda m: m.fit(X, Y - 1, verbose=0), r"class numbers in \[0, 3\)"),
         (lambda m: m.fit(X[:0], Y[:0]), "at least one sample"),
         (lambda m: m.fit(X, Y, batch_size=0), "`batch_size` must be a positive integer. Received: batch_size=0"),
         (lambda m: m.fit("text", Y), "`x` must be a NumPy array"),
@@ -234,6 +234,6 @@ def test_a_nan_batch_is_the_users_to_judge():
     x[3, 2] = np.nan
     history = classifier().fit(x, Y, verbose=0)
     assert np.isnan(history.history["loss"][0])
-    with pytest.raises(ValueError, match="`monitor`|NaN|nan|loss"):
+    with pytest.raises(RuntimeError, match="Invalid loss"):
         stop = keras.callbacks.TerminateOnNaN(raise_error=True)
         classifier().fit(x, Y, verbose=0, callbacks=[stop])

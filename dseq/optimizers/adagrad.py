@@ -1,0 +1,78 @@
+"""Adagrad: gradients divided by the root of the sum of their squares."""
+
+from dseq.kernels import optimizer as kernels
+from dseq.optimizers.optimizer import Optimizer
+
+
+class Adagrad(Optimizer):
+    """Adagrad (Duchi et al. 2011): `a += g ** 2; w -= rate * g / sqrt(a + epsilon)`.
+
+    Args:
+        learning_rate: Float, schedule or function without arguments.
+        initial_accumulator_value: What the sum of squares begins with, a float >= 0.
+        epsilon: Float that keeps divisions finite.
+        weight_decay: How much of each weight is taken away in a step, times the learning rate; None for nothing.
+        clipnorm: Not supported yet.
+        clipvalue: Not supported yet.
+        global_clipnorm: Not supported yet.
+        use_ema: Not supported yet.
+        ema_momentum: For `use_ema`.
+        ema_overwrite_frequency: For `use_ema`.
+        loss_scale_factor: Not supported yet.
+        gradient_accumulation_steps: Not supported yet.
+        name: Name of the optimizer.
+        **kwargs: Nothing else.
+    """
+
+    groups = (("accumulator",),)
+
+    def __init__(
+        self,
+        learning_rate=0.001,
+        initial_accumulator_value=0.1,
+        epsilon=1e-7,
+        weight_decay=None,
+        clipnorm=None,
+        clipvalue=None,
+        global_clipnorm=None,
+        use_ema=False,
+        ema_momentum=0.99,
+        ema_overwrite_frequency=None,
+        loss_scale_factor=None,
+        gradient_accumulation_steps=None,
+        name=None,
+        **kwargs,
+    ):
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            **kwargs,
+        )
+        self.initial_accumulator_value = initial_accumulator_value
+        self.epsilon = epsilon
+
+    @property
+    def kernel(self):
+        return kernels.adagrad
+
+    def first_value(self, slot):
+        return self.initial_accumulator_value
+
+    def numbers(self, rate, step):
+        return rate, self.epsilon
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "initial_accumulator_value": self.initial_accumulator_value,
+            "epsilon": self.epsilon,
+        }

@@ -1,0 +1,95 @@
+"""Nadam: Adam with Nesterov's momentum, whose share grows over the first steps."""
+
+from dseq.kernels import optimizer as kernels
+from dseq.optimizers.optimizer import Optimizer
+from dseq.program.floatx import floatx
+
+
+class Nadam(Optimizer):
+    """Nadam (Dozat 2016). With `u_t = beta_1 * (1 - 0.5 * 0.96 ** t)` and U the product of all u so far, the step is
+    `rate * (u_next * m / (1 - U * u_next) + (1 - u) * g / (1 - U)) / (sqrt(v / (1 - beta_2 ** t)) + epsilon)`.
+
+    Args:
+        learning_rate: Float, schedule or function without arguments.
+        beta_1: Decay of the mean of gradients, a float in [0, 1).
+        beta_2: Decay of the mean of their squares, a float in [0, 1).
+        epsilon: Float that keeps divisions finite.
+        weight_decay: How much of each weight is taken away in a step, times the learning rate; None for nothing.
+        clipnorm: Not supported yet.
+        clipvalue: Not supported yet.
+        global_clipnorm: Not supported yet.
+        use_ema: Not supported yet.
+        ema_momentum: For `use_ema`.
+        ema_overwrite_frequency: For `use_ema`.
+        loss_scale_factor: Not supported yet.
+        gradient_accumulation_steps: Not supported yet.
+        name: Name of the optimizer.
+        **kwargs: Nothing else.
+    """
+
+    groups = (("momentum", "velocity"),)
+
+    def __init__(
+        self,
+        learning_rate=0.001,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-7,
+        weight_decay=None,
+        clipnorm=None,
+        clipvalue=None,
+        global_clipnorm=None,
+        use_ema=False,
+        ema_momentum=0.99,
+        ema_overwrite_frequency=None,
+        loss_scale_factor=None,
+        gradient_accumulation_steps=None,
+        name=None,
+        **kwargs,
+    ):
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            **kwargs,
+        )
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self._product = self._scalar(1.0, "u_product", floatx())
+
+    @property
+    def kernel(self):
+        return kernels.nadam
+
+    def scalars(self):
+        return [self._product]
+
+    def _share(self, step):
+        return self.beta_1 * (1 - 0.5 * 0.96**step)
+
+    def numbers(self, rate, step):
+        now, following = self._share(step), self._share(step + 1)
+        product = float(self._product.array) * now
+        past, present = following / (1 - product * following), (1 - now) / (1 - product)
+        return rate, 1 - self.beta_1, 1 - self.beta_2, self.epsilon, past, present, 1 - self.beta_2**step
+
+    def end_step(self):
+        self._product.array *= self._share(self.step_count + 1)
+        super().end_step()
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+        }
