@@ -27,12 +27,12 @@ model = dseq.Sequential(
         dseq.Input((8, 8)),
         layers.Rescaling(1 / 16),
         layers.Flatten(),
-        layers.Dense(128, activation="relu"),
-        layers.Dropout(0.2),
+        layers.Dense(512, activation="relu"),
+        layers.Dropout(0.4),
         layers.Dense(10, activation="softmax"),
     ]
 )
-model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+model.compile(dseq.optimizers.Adam(0.002), "sparse_categorical_crossentropy", metrics=["accuracy"])
 model.summary()
 
 if Path(arguments.weights).exists():

@@ -4,8 +4,9 @@ From probabilities, those of a row are made to sum to 1 (not in the binary case)
 From logits, the forward pass keeps the probabilities p, since with them the gradient by the logits is p - t. The
 `fused` kernels add that one, also where a softmax or sigmoid made the predictions.
 
-Shapes: x, y_true, y_pred, p, terms and gradients (n, m), labels and values (n,), weight (n,) or None, scale, epsilon,
-smoothing and fault (1,); in binary forward passes all arrays are flat. `ignore` is the label to leave out, or None.
+Shapes: x, y_true, y_pred, p, terms and gradients (n, m); labels, values and all other numbers of rows (n,); weight
+(n,) or None; scale, epsilon, smoothing and fault (1,). Binary forward passes see flat arrays. `ignore` is the label to
+leave out, or None.
 """
 
 from dseq.kernels.base import inlined, kernel
@@ -21,13 +22,6 @@ def _counts(label, m, ignore):
     return label >= 0 and label < m
 
 
-@inlined
-def _exponentials(p):
-    elements = p.reshape(p.size)  # one long loop, since rows are often shorter than a vector
-    for k in range(elements.size):
-        elements[k] = exp(elements[k])
-
-
 @kernel
 def check_labels(fault, labels, classes, ignore):
     for i in range(labels.size):
@@ -38,61 +32,73 @@ def check_labels(fault, labels, classes, ignore):
             fault[0] += fault.dtype.type(1)
 
 
+# From logits to exponentials, of which `row_sums` makes totals: softmax and its logarithm in parts.
+
+
+# nnan lets the maximum use vectors. In a row with NaN the result may be any number, but then the exponentials of that
+# row have a NaN among them and its value is NaN anyway.
+@kernel(fastmath={"nnan", "nsz"})
+def row_largest(largest, x):
+    for i in range(x.shape[0]):
+        most = x[i, 0]
+        for j in range(1, x.shape[1]):
+            most = x[i, j] if x[i, j] > most else most
+        largest[i] = most
+
+
+@kernel
+def exponentials(p, x, largest):
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            p[i, j] = x[i, j] - largest[i]
+    elements = p.reshape(p.size)  # one long loop, since rows are often shorter than a vector
+    for k in range(elements.size):
+        elements[k] = exp(elements[k])
+
+
 # Sparse.
 
 
 @kernel
-def sparse_forward(values, labels, y_pred, epsilon, ignore):
-    zero, one, least = y_pred.dtype.type(0), y_pred.dtype.type(1), epsilon[0]
+def sparse_forward(values, labels, y_pred, totals, epsilon, ignore):
+    one, least = y_pred.dtype.type(1), epsilon[0]
     n, m = y_pred.shape
     for i in range(n):
         values[i] = one
         if _counts(labels[i], m, ignore):
-            total = zero
-            for j in range(m):
-                total += y_pred[i, j]
-            values[i] = clamp(y_pred[i, labels[i]] / total, least, one - least)
+            values[i] = clamp(y_pred[i, labels[i]] / totals[i], least, one - least)
     for i in range(n):
         values[i] = -log(values[i])
 
 
 @kernel
-def sparse_backward(dp, labels, y_pred, weight, scale, epsilon, ignore):
-    zero, one, least = y_pred.dtype.type(0), y_pred.dtype.type(1), epsilon[0]
+def sparse_backward(dp, labels, y_pred, totals, weight, scale, epsilon, ignore):
+    one, least = y_pred.dtype.type(1), epsilon[0]
     n, m = y_pred.shape
     for i in range(n):
         if _counts(labels[i], m, ignore):
-            total = zero
-            for j in range(m):
-                total += y_pred[i, j]
             p = y_pred[i, labels[i]]
-            if not p / total < least and not p / total > one - least:
+            share = p / totals[i]
+            if not (share < least or share > one - least):
                 c = y_pred.dtype.type(factor(scale, weight, i))
+                shrink = c / totals[i]
                 for j in range(m):
-                    dp[i, j] += c / total
+                    dp[i, j] += shrink
                 dp[i, labels[i]] -= c / p
 
 
 @kernel
-def sparse_logits_forward(values, p, labels, x, ignore):
+def sparse_logits_forward(values, p, labels, x, largest, totals, ignore):
+    # p comes as exponentials and becomes probabilities
     zero, one = x.dtype.type(0), x.dtype.type(1)
     n, m = x.shape
     for i in range(n):
-        largest = x[i, 0] if m > 0 else zero
-        for j in range(1, m):
-            largest = x[i, j] if x[i, j] > largest else largest
-        for j in range(m):
-            p[i, j] = x[i, j] - largest
-        values[i] = p[i, labels[i]] if _counts(labels[i], m, ignore) else zero
-    _exponentials(p)
+        values[i] = log(totals[i])
     for i in range(n):
-        total = zero
-        for j in range(m):
-            total += p[i, j]
-        inverse = one / total
+        inverse = one / totals[i]
         for j in range(m):
             p[i, j] *= inverse
-        values[i] = log(total) - values[i] if _counts(labels[i], m, ignore) else zero
+        values[i] = values[i] - (x[i, labels[i]] - largest[i]) if _counts(labels[i], m, ignore) else zero
 
 
 @kernel
@@ -106,83 +112,63 @@ def sparse_fused_backward(dx, labels, p, weight, scale, ignore):
             dx[i, labels[i]] -= c
 
 
-# Categorical.
+# Categorical: a row's value is the sum of its terms. `sums` are those of the labels of each row before smoothing.
 
 
 @kernel
-def categorical_forward(terms, y_true, y_pred, epsilon, smoothing):
-    # a row's value is the sum of its terms
-    zero, one, least = y_pred.dtype.type(0), y_pred.dtype.type(1), epsilon[0]
+def categorical_forward(terms, y_true, y_pred, totals, epsilon, smoothing):
+    one, least = y_pred.dtype.type(1), epsilon[0]
     n, m = y_pred.shape
     keep, rest = one - smoothing[0], smoothing[0] / y_pred.dtype.type(m)
     for i in range(n):
-        total = zero
         for j in range(m):
-            total += y_pred[i, j]
-        for j in range(m):
-            terms[i, j] = clamp(y_pred[i, j] / total, least, one - least)
+            terms[i, j] = y_pred[i, j] / totals[i]
     p, t = terms.reshape(terms.size), y_true.reshape(y_true.size)
     for k in range(p.size):
-        p[k] = (t[k] * keep + rest) * -log(p[k])
+        p[k] = (t[k] * keep + rest) * -log(clamp(p[k], least, one - least))
 
 
 @kernel
-def categorical_backward(dp, y_true, y_pred, weight, scale, epsilon, smoothing):
+def categorical_backward(dp, y_true, y_pred, totals, weight, scale, epsilon, smoothing):
     zero, one, least = y_pred.dtype.type(0), y_pred.dtype.type(1), epsilon[0]
     n, m = y_pred.shape
     keep, rest = one - smoothing[0], smoothing[0] / y_pred.dtype.type(m)
     for i in range(n):
-        total = zero
-        for j in range(m):
-            total += y_pred[i, j]
+        inverse = one / totals[i]
         inside = zero  # the labels whose probability was not clipped
         for j in range(m):
-            q = y_pred[i, j] / total
-            inside += zero if q < least or q > one - least else y_true[i, j] * keep + rest
+            p = y_pred[i, j] * inverse
+            inside += zero if p < least or p > one - least else y_true[i, j] * keep + rest
         c = y_pred.dtype.type(factor(scale, weight, i))
         for j in range(m):
-            q = y_pred[i, j] / total
-            t = y_true[i, j] * keep + rest
-            dp[i, j] += c * (inside / total - (zero if q < least or q > one - least else t / y_pred[i, j]))
+            p = y_pred[i, j] * inverse
+            slope = (y_true[i, j] * keep + rest) / y_pred[i, j]
+            dp[i, j] += c * (inside * inverse - (zero if p < least or p > one - least else slope))
 
 
 @kernel
-def categorical_logits_forward(values, p, y_true, x, smoothing):
-    zero, one = x.dtype.type(0), x.dtype.type(1)
+def categorical_logits_forward(terms, p, y_true, x, largest, totals, smoothing):
+    # p comes as exponentials and becomes probabilities
+    one = x.dtype.type(1)
     n, m = x.shape
     keep, rest = one - smoothing[0], smoothing[0] / x.dtype.type(m)
     for i in range(n):
-        largest = x[i, 0] if m > 0 else zero
-        for j in range(1, m):
-            largest = x[i, j] if x[i, j] > largest else largest
-        values[i] = zero
-        for j in range(m):
-            p[i, j] = x[i, j] - largest
-            values[i] += (y_true[i, j] * keep + rest) * p[i, j]
-    _exponentials(p)
-    for i in range(n):
-        total, labels = zero, zero
-        for j in range(m):
-            total += p[i, j]
-            labels += y_true[i, j] * keep + rest
-        inverse = one / total
+        inverse, logarithm = one / totals[i], log(totals[i])
         for j in range(m):
             p[i, j] *= inverse
-        values[i] = labels * log(total) - values[i]
+            terms[i, j] = (y_true[i, j] * keep + rest) * (logarithm - (x[i, j] - largest[i]))
 
 
 @kernel
-def categorical_fused_backward(dx, y_true, p, weight, scale, smoothing):
-    zero, one = p.dtype.type(0), p.dtype.type(1)
+def categorical_fused_backward(dx, y_true, p, sums, weight, scale, smoothing):
+    one = p.dtype.type(1)
     n, m = p.shape
     keep, rest = one - smoothing[0], smoothing[0] / p.dtype.type(m)
     for i in range(n):
-        labels = zero
-        for j in range(m):
-            labels += y_true[i, j] * keep + rest
         c = p.dtype.type(factor(scale, weight, i))
+        total = sums[i] * keep + smoothing[0]
         for j in range(m):
-            dx[i, j] += c * (labels * p[i, j] - (y_true[i, j] * keep + rest))
+            dx[i, j] += c * (total * p[i, j] - (y_true[i, j] * keep + rest))
 
 
 # Binary: a row's value is the mean of its terms.

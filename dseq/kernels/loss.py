@@ -6,8 +6,6 @@ each row. `name_backward` adds scale * weight * d(mean of the row) / d y_pred, o
 
 import math
 
-import numpy as np
-
 from dseq.kernels.base import inlined, kernel
 from dseq.kernels.math import clamp, log, log1p, magnitude, softplus, tanh
 
@@ -296,36 +294,34 @@ def categorical_hinge_backward(dp, y_true, y_pred, weight, scale):
 
 
 @inlined
-def _products(y_true, y_pred, i, least):
-    """Product of two rows, and the inverse of their lengths."""
-    product, labels, predictions = 0.0, 0.0, 0.0
+def _products(y_true, y_pred, i):
+    """The product of two rows, and of each with itself."""
+    zero = y_pred.dtype.type(0)
+    product, labels, predictions = zero, zero, zero
     for j in range(y_pred.shape[1]):
-        t, p = np.float64(y_true[i, j]), np.float64(y_pred[i, j])
-        product += t * p
-        labels += t * t
-        predictions += p * p
-    low = np.float64(least[0])
-    labels = low if labels < low else labels
-    return product, 1.0 / math.sqrt(labels), predictions
+        product += y_true[i, j] * y_pred[i, j]
+        labels += y_true[i, j] * y_true[i, j]
+        predictions += y_pred[i, j] * y_pred[i, j]
+    return product, labels, predictions
 
 
 @kernel
 def cosine_forward(values, y_true, y_pred, least):
     # least (1,): the smallest square of a length
+    low = least[0]
     for i in range(y_pred.shape[0]):
-        product, inverse, square = _products(y_true, y_pred, i, least)
-        low = np.float64(least[0])
-        values[i] = -product * inverse / math.sqrt(low if square < low else square)
+        product, labels, predictions = _products(y_true, y_pred, i)
+        lengths = math.sqrt(low if labels < low else labels) * math.sqrt(low if predictions < low else predictions)
+        values[i] = -product / lengths
 
 
 @kernel
 def cosine_backward(dp, y_true, y_pred, weight, scale, least):
+    zero, low = y_pred.dtype.type(0), least[0]
     for i in range(y_pred.shape[0]):
-        product, inverse, square = _products(y_true, y_pred, i, least)
-        low = np.float64(least[0])
-        length = 1.0 / math.sqrt(low if square < low else square)
-        c = factor(scale, weight, i) * inverse * length
-        along = y_pred.dtype.type(0.0 if square < low else c * product * length * length)
-        across = y_pred.dtype.type(c)
+        product, labels, predictions = _products(y_true, y_pred, i)
+        lengths = math.sqrt(low if labels < low else labels) * math.sqrt(low if predictions < low else predictions)
+        across = y_pred.dtype.type(factor(scale, weight, i)) / lengths
+        along = zero if predictions < low else across * product / predictions
         for j in range(y_pred.shape[1]):
             dp[i, j] += along * y_pred[i, j] - across * y_true[i, j]

@@ -10,6 +10,7 @@ import math
 
 from dseq.kernels.base import kernel
 
+
 @kernel
 def sgd(p, g, hyper):
     decay, rate = p.dtype.type(hyper[0]), p.dtype.type(hyper[1])

@@ -61,28 +61,30 @@ class SparseCategoricalCrossentropy(Loss):
         classes, ignore = matrix(y_pred).shape[0], self.ignore_class
         fault = plan.fault(
             f"Labels of {self.name} must be class numbers in [0, {classes}), since predictions have {classes} classes"
-            f"{'' if ignore is None else f', or ignore_class={ignore}'}. Received: a label that is not."
+            f"{'' if ignore is None else f', or ignore_class={ignore}'}. Received: "
         )
-        values = new_values(plan, self, y_pred)
-        plan.forward(kernels.check_labels, fault, flat(y_true), classes, ignore)
+        labels, rows, values = flat(y_true), matrix(y_pred), new_values(plan, self, y_pred)
+        plan.forward(kernels.check_labels, fault, labels, classes, ignore)
         if self.from_logits:
-            saved = new_terms(plan, self, y_pred)
-            plan.forward(kernels.sparse_logits_forward, values, matrix(saved), flat(y_true), matrix(y_pred), ignore)
-            return values, saved
-        least = plan.constant(epsilon())
-        plan.forward(kernels.sparse_forward, values, flat(y_true), matrix(y_pred), least, ignore)
-        return values, y_pred
+            p, largest, totals = _exponentials(plan, self, y_pred)
+            args = values, p, labels, rows, largest, totals
+            plan.forward(kernels.sparse_logits_forward, *args, ignore)
+            return values, p
+        totals = new_values(plan, self, y_pred)
+        plan.forward(row_sums, totals, rows)
+        plan.forward(kernels.sparse_forward, values, labels, rows, totals, plan.constant(epsilon()), ignore)
+        return values, totals
 
     def lower_gradient(self, plan, y_true, y_pred, saved, weight, scale):
-        grad = y_pred.grad if self.from_logits else before_activation(softmax_forward, y_pred)
-        labels, ignore = flat(y_true), self.ignore_class
-        if self.from_logits or grad is not None:
-            plan.backward(kernels.sparse_fused_backward, matrix(grad), labels, matrix(saved), weight, scale, ignore)
+        labels, rows, ignore = flat(y_true), matrix(y_pred), self.ignore_class
+        before, p = matrix(y_pred.grad), saved
+        if not self.from_logits:
+            before, p = before_activation(softmax_forward, y_pred), rows
+        if before is not None:
+            plan.backward(kernels.sparse_fused_backward, before, labels, p, weight, scale, ignore)
         else:
-            least = plan.constant(epsilon())
-            plan.backward(
-                kernels.sparse_backward, matrix(y_pred.grad), labels, matrix(y_pred), weight, scale, least, ignore
-            )
+            args = matrix(y_pred.grad), labels, rows, saved, weight, scale
+            plan.backward(kernels.sparse_backward, *args, plan.constant(epsilon()), ignore)
 
     def get_config(self):
         return {
@@ -157,26 +159,34 @@ class CategoricalCrossentropy(_Smoothed):
 
     def lower_values(self, plan, y_true, y_pred):
         smoothing = plan.constant(self.label_smoothing)
-        values, saved = new_values(plan, self, y_pred), new_terms(plan, self, y_pred)
+        labels, rows, terms = matrix(y_true), matrix(y_pred), matrix(new_terms(plan, self, y_pred))
+        values = new_values(plan, self, y_pred)
         if self.from_logits:
-            plan.forward(
-                kernels.categorical_logits_forward, values, matrix(saved), matrix(y_true), matrix(y_pred), smoothing
-            )
-            return values, saved
-        least = plan.constant(epsilon())
-        plan.forward(kernels.categorical_forward, matrix(saved), matrix(y_true), matrix(y_pred), least, smoothing)
-        plan.forward(row_sums, values, matrix(saved))
-        return values, y_pred
+            p, largest, totals = _exponentials(plan, self, y_pred)
+            args = terms, p, labels, rows, largest, totals
+            plan.forward(kernels.categorical_logits_forward, *args, smoothing)
+        else:
+            totals = new_values(plan, self, y_pred)
+            plan.forward(row_sums, totals, rows)
+            args = terms, labels, rows, totals, plan.constant(epsilon())
+            plan.forward(kernels.categorical_forward, *args, smoothing)
+        plan.forward(row_sums, values, terms)
+        return values, p if self.from_logits else totals
 
     def lower_gradient(self, plan, y_true, y_pred, saved, weight, scale):
-        smoothing = plan.constant(self.label_smoothing)
-        grad = y_pred.grad if self.from_logits else before_activation(softmax_forward, y_pred)
-        if self.from_logits or grad is not None:
-            args = matrix(grad), matrix(y_true), matrix(saved), weight, scale
-            plan.backward(kernels.categorical_fused_backward, *args, smoothing)
+        if y_pred.grad is None:
+            return
+        smoothing, labels, rows = plan.constant(self.label_smoothing), matrix(y_true), matrix(y_pred)
+        before, p = matrix(y_pred.grad), saved
+        if not self.from_logits:
+            before, p = before_activation(softmax_forward, y_pred), rows
+        if before is not None:
+            sums = new_values(plan, self, y_pred)
+            plan.forward(row_sums, sums, labels)
+            plan.backward(kernels.categorical_fused_backward, before, labels, p, sums, weight, scale, smoothing)
         else:
-            args = matrix(y_pred.grad), matrix(y_true), matrix(y_pred), weight, scale
-            plan.backward(kernels.categorical_backward, *args, plan.constant(epsilon()), smoothing)
+            args = matrix(y_pred.grad), labels, rows, saved, weight, scale, plan.constant(epsilon())
+            plan.backward(kernels.categorical_backward, *args, smoothing)
 
 
 class BinaryCrossentropy(_Smoothed):
@@ -211,24 +221,39 @@ class BinaryCrossentropy(_Smoothed):
         return super().target(y_true_shape, y_pred_shape)
 
     def lower_values(self, plan, y_true, y_pred):
-        smoothing = plan.constant(self.label_smoothing)
-        values, terms, saved = new_values(plan, self, y_pred), new_terms(plan, self, y_pred), y_pred
+        smoothing, labels, elements = plan.constant(self.label_smoothing), flat(y_true), flat(y_pred)
+        values, terms = new_values(plan, self, y_pred), new_terms(plan, self, y_pred)
+        p = None
         if self.from_logits:
-            saved = new_terms(plan, self, y_pred)
-            args = flat(terms), flat(saved), flat(y_true), flat(y_pred)
-            plan.forward(kernels.binary_logits_forward, *args, smoothing)
+            p = new_terms(plan, self, y_pred)
+            plan.forward(kernels.binary_logits_forward, flat(terms), flat(p), labels, elements, smoothing)
         else:
-            args = flat(terms), flat(y_true), flat(y_pred)
-            plan.forward(kernels.binary_forward, *args, plan.constant(epsilon()), smoothing)
+            args = flat(terms), labels, elements, plan.constant(epsilon())
+            plan.forward(kernels.binary_forward, *args, smoothing)
         plan.forward(row_means, values, matrix(terms))
-        return values, saved
+        return values, matrix(p)
 
     def lower_gradient(self, plan, y_true, y_pred, saved, weight, scale):
-        smoothing = plan.constant(self.label_smoothing)
-        grad = y_pred.grad if self.from_logits else before_activation(sigmoid_forward, y_pred)
-        if self.from_logits or grad is not None:
-            args = matrix(grad), matrix(y_true), matrix(saved), weight, scale
-            plan.backward(kernels.binary_fused_backward, *args, smoothing)
+        smoothing, labels, rows = plan.constant(self.label_smoothing), matrix(y_true), matrix(y_pred)
+        before, p = matrix(y_pred.grad), saved
+        if not self.from_logits:
+            before, p = before_activation(sigmoid_forward, y_pred), rows
+        if before is not None:
+            plan.backward(kernels.binary_fused_backward, before, labels, p, weight, scale, smoothing)
         else:
-            args = matrix(y_pred.grad), matrix(y_true), matrix(y_pred), weight, scale
-            plan.backward(kernels.binary_backward, *args, plan.constant(epsilon()), smoothing)
+            args = matrix(y_pred.grad), labels, rows, weight, scale, plan.constant(epsilon())
+            plan.backward(kernels.binary_backward, *args, smoothing)
+
+
+def _exponentials(plan, loss, y_pred):
+    """Writes the parts of a softmax of logits into a plan.
+
+    Returns:
+        Operands: the matrix of exponentials, and each row's largest logit and sum of exponentials.
+    """
+    rows, p = matrix(y_pred), matrix(new_terms(plan, loss, y_pred))
+    largest, totals = new_values(plan, loss, y_pred), new_values(plan, loss, y_pred)
+    plan.forward(kernels.row_largest, largest, rows)
+    plan.forward(kernels.exponentials, p, rows, largest)
+    plan.forward(row_sums, totals, p)
+    return p, largest, totals

@@ -227,7 +227,7 @@ def evaluate(reader, y_true, y_pred) -> np.ndarray:
     step.compute()
     for operand, message in plan.faults:
         if step.tail[operand.start] != 0:
-            raise ValueError(message)
+            raise ValueError(f"{message}labels from {y_true.min()} to {y_true.max()}.")
     return step.array(values).reshape(y_pred.shape[:-1]).copy()
 
 

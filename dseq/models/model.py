@@ -1,7 +1,5 @@
 """The base of every model: a layer that can be trained, saved and shown."""
 
-import hashlib
-
 import numpy as np
 
 from dseq.layers.layer import Layer
@@ -73,15 +71,18 @@ class Model(Trainer, Layer):
                 return layer
         raise ValueError(f"No such layer: {name}. Existing layers are: {[layer.name for layer in self.layers]}.")
 
-    def fingerprint(self) -> str:
-        """Architecture, what of it is trained, and how: equal on ranks that hold the same model."""
-        parts = [type(self).__name__, self.dtype]
-        for layer in self.layers:
-            weights = [(v.shape, v.dtype) for v in layer.variables]
-            parts.append((type(layer).__name__, layer.name, weights, len(layer.trainable_variables)))
+    def facts(self) -> list:
+        """What must be equal on ranks that hold the same model, as (label, text) pairs."""
+        facts = [("model", f"{type(self).__name__} of {len(self.layers)} layers in {self.dtype}")]
+        for i, layer in enumerate(self.layers):
+            shapes = ", ".join(str(v.shape) for v in layer.variables)
+            text = f"{type(layer).__name__} {layer.name!r}, weights {shapes or 'none'}, "
+            facts.append((f"layer {i}", f"{text}{len(layer.trainable_variables)} of them trained"))
         if self.compiled:
-            parts += [type(self.optimizer).__name__, sorted(map(str, self.optimizer.get_config().items())), str(self.loss)]
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+            settings = ", ".join(f"{k}={v}" for k, v in sorted(self.optimizer.get_config().items()) if k != "name")
+            facts.append(("optimizer", f"{type(self.optimizer).__name__}({settings})"))
+            facts.append(("loss", getattr(self.loss, "name", str(self.loss))))
+        return facts
 
     # Showing.
 
@@ -149,7 +150,8 @@ class Model(Trainer, Layer):
         with world.section("load_weights"):
             world.agree("load_weights", [("filepath", str(filepath))])
             tree = world.share_outcome(lambda: weights_file.read(filepath))
-            weights_file.assign(tree, self, skip_mismatch=skip_mismatch)
+            quiet = None if world.rank == 0 else lambda message: None  # one warning, not one for each rank
+            weights_file.assign(tree, self, skip_mismatch=skip_mismatch, warn=quiet)
 
     def _require_built(self, what):
         if not self.built:

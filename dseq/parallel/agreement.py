@@ -54,7 +54,7 @@ def explain(records: list[Record]) -> str:
     label, values = _first_difference([record.facts for record in records])
     remedy = (
         "Build the same model on every rank."
-        if label == "model"
+        if label in ("model", "optimizer", "loss") or label.startswith("layer ")
         else "Pass the same on every rank: dseq itself gives each rank its share."
     )
     return (

@@ -120,7 +120,13 @@ class Plan:
         return operand
 
     def fault(self, message):
-        """A slot a kernel adds to when it meets invalid data; the trainer then raises `message` before any update."""
+        """A slot a kernel adds to when it meets a label it cannot use.
+
+        The trainer then raises before any update, on all ranks.
+
+        Args:
+            message: The rule, ending in "Received: "; the range of the labels given is put behind it.
+        """
         operand = self.sums("fault")
         self.faults.append((operand, message))
         return operand

@@ -28,7 +28,7 @@ def agree(world, section, model, x, y=(), weights=(), **more):
     """
     if world.size == 1:
         return
-    facts = [("model", model.fingerprint())]
+    facts = model.facts()
     for name, arrays in (("x", x), ("y", y), ("sample_weight", weights)):
         for i, array in enumerate(arrays):
             label = f"{name}[{i}]" if len(arrays) > 1 else name

@@ -99,6 +99,11 @@ class Feed:
             else:
                 block[...] = array[order[lo:hi]].reshape(block.shape)
 
+    def label_range(self) -> str:
+        """Smallest and largest of the integer labels, for messages."""
+        labels = [array for array in self._arrays.values() if array.dtype == np.int32]
+        return " and ".join(f"labels from {a.min()} to {a.max()}" for a in labels)
+
     def sum(self, label, order, lo, hi):
         """The sum over rows of one array, or None if there is no such array."""
         array = self._arrays.get(label)

@@ -122,10 +122,10 @@ class Scored(Session):
                 self._factors[output.slot] = part * rows
         self._rows += rows
 
-    def _check_faults(self, tail):
+    def _check_faults(self, tail, feed):
         for operand, message in self.plan.faults:
             if tail[operand.start] != 0:
-                raise ValueError(message)
+                raise ValueError(f"{message}{feed.label_range()}.")
 
     def logs(self) -> dict:
         """Loss and metrics over the rows since `reset`, names sorted."""
@@ -200,7 +200,7 @@ class Training(Scored):
         self._run(feed, order, lo + first, lo + last, first)
         self.engine.reduce(self.parameters.grads)
         if self.plan.faults:
-            self._check_faults(self.step.tail)
+            self._check_faults(self.step.tail, feed)
         optimizer.begin_step()
         self.step.update()
         optimizer.end_step()
@@ -218,10 +218,10 @@ class Testing(Scored):
         self._run(feed, None, lo + first, lo + last, first)
         self._totals += self.step.tail * self._factors
 
-    def finish(self, world) -> dict:
+    def finish(self, world, feed) -> dict:
         """The logs over all ranks."""
         world.allreduce_sum(self._totals)
-        self._check_faults(self._totals)
+        self._check_faults(self._totals, feed)
         return self.logs()
 
 

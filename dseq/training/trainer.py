@@ -306,7 +306,7 @@ class Trainer:
                 callbacks.on_test_batch_begin(i)
                 session.test(feed, lo, hi)
                 callbacks.on_test_batch_end(i, LazyLogs(dict))
-            logs = session.finish(world)
+            logs = session.finish(world, feed)
             callbacks.on_test_end(logs)
             return _returned(logs, return_dict)
 

@@ -138,13 +138,20 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.5, help="length of a measurement; default: 0.5")
     parser.add_argument("--ranks", type=int, default=2, help="ranks of the rows against DDP; default: 2")
     parser.add_argument("--no-ranks", action="store_true", help="one rank only")
+    parser.add_argument(
+        "--processor-time", action="store_true", help="not wall time; for a machine that is busy; implies --no-ranks"
+    )
     arguments = parser.parse_args()
     names = arguments.networks or list(NETWORKS)
     if unknown := set(names) - set(NETWORKS):
         parser.error(f"networks must be among {', '.join(NETWORKS)}. Received: {', '.join(unknown)}")
 
+    if arguments.processor_time:
+        os.environ["BENCH_CLOCK"] = "processor"
+    clock = "processor" if arguments.processor_time else "wall"
     peak = roofline.gigaflops()
-    print(f"{machine()}\nfloat32, one thread per rank; FMA roofline {peak:.0f} GFLOP/s per core; ratio = peer / dseq")
+    print(machine())
+    print(f"float32, one thread per rank, {clock} time; FMA roofline {peak:.0f} GFLOP/s per core; ratio = peer / dseq")
     peers = []
     for name, (modules, _, install) in PEERS.items():
         if installed(modules):
@@ -154,7 +161,7 @@ def main():
     table = Table(peak)
     alone(table, names, peers, arguments.pairs, arguments.seconds)
     ranked = [name for name in names if name in RANKED]
-    if ranked and not arguments.no_ranks:
+    if ranked and not arguments.no_ranks and not arguments.processor_time:
         together(table, ranked, arguments.ranks, min(3, arguments.pairs))
 
 

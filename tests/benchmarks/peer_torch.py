@@ -10,7 +10,7 @@ import tempfile
 import time
 
 from networks import NETWORKS, RANKED, data
-from worker import SINGLE_THREADED, pin, serve
+from worker import SINGLE_THREADED, clock, pin, serve
 
 INSTALL = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
 ADAMS = {"default": {}, "foreach": {"foreach": True}, "fused": {"fused": True}}
@@ -54,7 +54,7 @@ def trainer(network, adam, gather=True, ranks=1, rank=0, threads=1, compiled=Fal
 
     def epoch():
         generator = torch.Generator().manual_seed(1)
-        start = time.perf_counter()
+        start = clock()
         order = torch.randperm(len(x), generator=generator)
         for step in range(steps):
             first = step * network.batch + rank * rows
@@ -66,7 +66,7 @@ def trainer(network, adam, gather=True, ranks=1, rank=0, threads=1, compiled=Fal
             optimizer.zero_grad(set_to_none=True)
             loss_function(model(inputs), labels).backward()
             optimizer.step()
-        return (time.perf_counter() - start) / steps
+        return (clock() - start) / steps
 
     def run(seconds):
         end = time.perf_counter() + seconds

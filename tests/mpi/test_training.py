@@ -45,3 +45,35 @@ def test_the_comparison_has_power(one_rank):
 def test_keras_goldens(ranks):
     done = run([PROGRAMS / "goldens.py"], ranks, timeout=180)
     assert done.returncode == 0 and "all cases agree" in done.stdout, done.stdout + done.stderr
+
+
+BAD_INPUT = {
+    "wrong feature count": "expected axis -1 of input shape to have value 5, but received input with shape (32, 4)",
+    "hint": "use `sparse_categorical_crossentropy`",
+    "label out of range": "class numbers in [0, 3), since predictions have 3 classes. Received: labels from 0 to 7",
+    "label out of range in evaluate": "Received: labels from 0 to 7",
+    "lengths": "'x' sizes: 40, 'y' sizes: 30",
+    "not compiled": "You must call `compile()`",
+    "foreign file": "is not an HDF5 file",
+    "truncated file": "is damaged or incomplete",
+    "missing file": "There is no weights file",
+    "other architecture": "has shape (5, 9) in the model, but (5, 8) in the file",
+    "wrong suffix": "The filename must end in `.weights.h5`",
+    "folder does not exist": "there is no folder",
+}
+DIFFERENCES = {
+    "model differs": "layer 0 differs: rank 0: Dense 'dense', weights (5, 8), (8,)",
+    "data differ": "y (sampled) differs",
+    "shapes differ": "x.shape differs: rank 0: (40, 5)",
+    "methods differ": "All ranks must call the same methods",
+}
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_bad_input_is_the_same_error_on_every_rank(ranks, tmp_path):
+    done = run([PROGRAMS / "bad_input.py", tmp_path], ranks, timeout=120)
+    assert done.returncode == 0 and "all ranks went on" in done.stdout, done.stdout + done.stderr
+    seen = dict(line.split(" | ", 1) for line in done.stdout.splitlines() if " | " in line)
+    expected = BAD_INPUT | (DIFFERENCES if ranks > 1 else {})
+    for name, part in expected.items():
+        assert part.replace("rank 0:", "rank 0:" if ranks == 2 else "ranks 0-1:") in seen[name], (name, seen[name])
