@@ -35,11 +35,8 @@ model = dseq.Sequential(
 model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 model.summary()
 
-best = dseq.callbacks.ModelCheckpoint(
-    "mnist.weights.h5", monitor="val_accuracy", save_best_only=True, save_weights_only=True
-)
-model.fit(x_train, y_train, batch_size=128, epochs=arguments.epochs, validation_split=0.1, callbacks=[best])
+model.fit(x_train, y_train, batch_size=128, epochs=arguments.epochs, validation_data=(x_test, y_test))
+model.save_weights("mnist.weights.h5")
 
-model.load_weights("mnist.weights.h5")
 loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
 dseq.print_once(f"test accuracy: {accuracy:.4f}")
