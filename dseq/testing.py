@@ -95,5 +95,3 @@ class LayerHarness:
             x[...] = kept
             expected = (above - below) / (2 * epsilon)
             np.testing.assert_allclose((gradient * direction).sum(), expected, rtol, atol, err_msg=str(operand))
-
-

@@ -202,7 +202,9 @@ class KernelCache(caching.FunctionCache):
         self._py_func = function
         self._impl = self._impl_class(function)
         self._cache_path = self._impl.locator.get_cache_path()
-        self._cache_file = _Entries(f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}".replace("<locals>", ""))
+        self._cache_file = _Entries(
+            f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}".replace("<locals>", "")
+        )
         self.enable()
 
     def holds(self, signature) -> bool:

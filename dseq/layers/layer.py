@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from dseq import initializers
-from dseq.program import naming
+from dseq.program import naming, seeds
 from dseq.program.floatx import standardize
 from dseq.program.plan import Plan
 from dseq.program.step import Step
@@ -195,7 +195,8 @@ class Layer:
         for variable, value in zip(variables, weights, strict=True):
             if tuple(np.shape(value)) != variable.shape:
                 raise ValueError(
-                    f"Weight {variable.path!r} has shape {variable.shape}. Received: an array of shape {np.shape(value)}."
+                    f"Weight {variable.path!r} has shape {variable.shape}. "
+                    f"Received: an array of shape {np.shape(value)}."
                 )
         for variable, value in zip(variables, weights, strict=True):
             variable.assign(value)
@@ -239,7 +240,9 @@ class Layer:
         if spec.get("ndim") is not None and len(shape) != spec["ndim"]:
             problem = f"expected ndim={spec['ndim']}, found ndim={len(shape)}. Full shape received: {tuple(shape)}"
         elif spec.get("min_ndim") is not None and len(shape) < spec["min_ndim"]:
-            problem = f"expected min_ndim={spec['min_ndim']}, found ndim={len(shape)}. Full shape received: {tuple(shape)}"
+            problem = (
+                f"expected min_ndim={spec['min_ndim']}, found ndim={len(shape)}. Full shape received: {tuple(shape)}"
+            )
         else:
             for axis, size in spec.get("axes", {}).items():
                 if shape[axis] not in (size, None):
@@ -274,7 +277,9 @@ class Layer:
     def _record(self, tensors):
         wrong = [x for x in tensors if not isinstance(x, Tensor)]
         if wrong:
-            raise ValueError(f"Layer {self.name!r} was called on symbolic tensors and arrays at once. Received: {tensors}")
+            raise ValueError(
+                f"Layer {self.name!r} was called on symbolic tensors and arrays at once. Received: {tensors}"
+            )
         self._build_once([t.shape for t in tensors])
         shapes = self.output_shapes([t.shape for t in tensors])
         outputs = [Tensor(shape, self.dtype) for shape in shapes]
@@ -307,6 +312,8 @@ class Layer:
         step.bind(len(arrays[0]))
         for i, x in enumerate(arrays):
             step.input(f"x{i}")[...] = x
+        if training:
+            step.clock[0] = seeds.next_seed()  # every call draws anew
         step.compute()
         results = [step.array(y).copy() for y in outputs]
         return results[0] if len(results) == 1 else results
@@ -336,7 +343,9 @@ class Layer:
 
     def _node(self, what):
         if not self._inbound_nodes:
-            raise AttributeError(f"Layer {self.name!r} has no defined {what}: it was never called on a symbolic tensor.")
+            raise AttributeError(
+                f"Layer {self.name!r} has no defined {what}: it was never called on a symbolic tensor."
+            )
         return self._inbound_nodes[0]
 
     @property

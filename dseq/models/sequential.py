@@ -68,9 +68,7 @@ class Sequential(Model):
                 raise ValueError(f"An Input must be the first layer of a Sequential model. Received: {layer!r}")
         elif not self._stack:
             shape = layer.first_input_shape
-            if shape is None and isinstance(layer, Model) and layer.built and not isinstance(layer, Sequential):
-                shape = layer.inputs[0].shape[1:]
-            elif shape is None and isinstance(layer, Sequential) and layer._functional:
+            if shape is None and isinstance(layer, Model) and layer.built:
                 shape = layer.inputs[0].shape[1:]
             if shape is not None:
                 self._stack.append(InputLayer(shape=shape))
@@ -220,7 +218,12 @@ class Sequential(Model):
 
     def get_config(self):
         layers = [
-            {"module": "keras.layers", "class_name": type(x).__name__, "config": x.get_config(), "registered_name": None}
+            {
+                "module": "keras.layers",
+                "class_name": type(x).__name__,
+                "config": x.get_config(),
+                "registered_name": None,
+            }
             for x in self._stack
         ]
         return {"name": self.name, "trainable": self.trainable, "dtype": self.dtype, "layers": layers}
@@ -231,7 +234,9 @@ class Sequential(Model):
 
         made = []
         for entry in config["layers"]:
-            layer_class = Sequential if entry["class_name"] == "Sequential" else getattr(known, entry["class_name"], None)
+            layer_class = (
+                Sequential if entry["class_name"] == "Sequential" else getattr(known, entry["class_name"], None)
+            )
             if layer_class is None:
                 raise ValueError(f"Unknown layer class in the configuration. Received: {entry['class_name']!r}")
             made.append(layer_class.from_config(entry["config"]))

@@ -47,8 +47,8 @@ class Parameters:
         for variable in [*trainable, *frozen]:
             if variable.dtype != dtype.name and np.dtype(variable.dtype).kind == "f":
                 raise ValueError(
-                    f"All weights of a model must have one float type, {dtype.name} here. "
-                    f"Received: {variable.path} of {variable.dtype}. Call `dseq.config.set_floatx` before making layers."
+                    f"All weights of a model must have one float type, {dtype.name} here. Received: {variable.path} of "
+                    f"{variable.dtype}. Call `dseq.config.set_floatx` before making layers."
                 )
         self.variables = self.trainable + [v for v in frozen if v.dtype == dtype.name]
         self.starts, size = offsets([v.shape for v in self.variables], dtype)

@@ -32,7 +32,11 @@ def agree(world, section, model, x, y=(), weights=(), **more):
     for name, arrays in (("x", x), ("y", y), ("sample_weight", weights)):
         for i, array in enumerate(arrays):
             label = f"{name}[{i}]" if len(arrays) > 1 else name
-            facts += [(f"{label}.shape", array.shape), (f"{label}.dtype", array.dtype), (f"{label} (sampled)", _sample(array))]
+            facts += [
+                (f"{label}.shape", array.shape),
+                (f"{label}.dtype", array.dtype),
+                (f"{label} (sampled)", _sample(array)),
+            ]
     world.agree(section, [(label, str(value)) for label, value in [*facts, *more.items()]])
 
 
@@ -53,7 +57,9 @@ def weights_for(weights, class_weight, y, count):
     if not weights:
         return None
     if len(weights) not in (1, len(y)):
-        raise ValueError(f"`sample_weight` must have one array, or one for each output. Received: {len(weights)} arrays")
+        raise ValueError(
+            f"`sample_weight` must have one array, or one for each output. Received: {len(weights)} arrays"
+        )
     return list(weights) * (len(y) if len(weights) == 1 else 1)
 
 

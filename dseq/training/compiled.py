@@ -136,7 +136,10 @@ class Output:
     def bound(self):
         """What a session needs of this output as it was just written into a plan."""
         slot = self.total.start if self.total is not None else None
-        sums = [(name, metric, (self.sums[name].start, self.sums[name].start + metric.slots)) for name, metric, _ in self.metrics]
+        sums = [
+            (name, metric, (self.sums[name].start, self.sums[name].start + metric.slots))
+            for name, metric, _ in self.metrics
+        ]
         return Bound(self, slot, sums)
 
     def spread(self, weights):

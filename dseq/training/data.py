@@ -40,7 +40,9 @@ def samples(**arrays) -> int:
     found = {n for numbers in counts.values() for n in numbers}
     if len(found) > 1:
         listed = ", ".join(f"'{what}' sizes: {', '.join(map(str, n))}" for what, n in counts.items())
-        raise ValueError(f"Data cardinality is ambiguous. Make sure all arrays contain the same number of samples. {listed}")
+        raise ValueError(
+            f"Data cardinality is ambiguous. Make sure all arrays contain the same number of samples. {listed}"
+        )
     if not found or found == {0}:
         raise ValueError(f"There must be at least one sample. Received: {counts}")
     return found.pop()

@@ -321,9 +321,7 @@ class Trainer:
         """
         self._require_compiled("test_on_batch")
         count = samples(x=as_arrays(x, "x"))
-        return self.evaluate(
-            x, y, batch_size=count, sample_weight=sample_weight, return_dict=return_dict, verbose=0
-        )
+        return self.evaluate(x, y, batch_size=count, sample_weight=sample_weight, return_dict=return_dict, verbose=0)
 
     # Predicting.
 
@@ -363,7 +361,9 @@ class Trainer:
                 rows = session.predict(feed, first + lo, first + hi)
                 for output, part in zip(outputs, rows, strict=True):
                     output[lo:hi] = part
-                callbacks.on_predict_batch_end(i, LazyLogs(lambda lo=lo, hi=hi: {"outputs": [o[lo:hi] for o in outputs]}))
+                callbacks.on_predict_batch_end(
+                    i, LazyLogs(lambda lo=lo, hi=hi: {"outputs": [o[lo:hi] for o in outputs]})
+                )
             counts = [hi - lo for lo, hi in (shard(count, r, world.size) for r in range(world.size))]
             results = [world.allgather_rows(output, counts) for output in outputs]
             callbacks.on_predict_end()
@@ -378,7 +378,12 @@ def _callback_list(callbacks, model, verbose, world, add_history=False, metrics=
     if isinstance(callbacks, CallbackList):
         return callbacks
     return CallbackList(
-        callbacks, model=model, verbose=verbose, add_history=add_history, add_progbar=world.rank == 0 and verbose != 0, **params
+        callbacks,
+        model=model,
+        verbose=verbose,
+        add_history=add_history,
+        add_progbar=world.rank == 0 and verbose != 0,
+        **params,
     )
 
 

@@ -197,7 +197,7 @@ def test_errors_name_the_rule(use, message):
 def test_a_wrong_feature_count_names_the_layer():
     model = legacy(lambda: Sequential([Dense(32, "relu", input_dim=784), Dense(1, "sigmoid")]))
     model.compile("rmsprop", "binary_crossentropy", metrics=["accuracy"])
-    rule = r'layer "dense" is incompatible.*expected axis -1 of input shape to have value 784, but received input with shape \(32, 100\)'
+    rule = r'layer "dense" is incompatible.*axis -1 of input shape to have value 784, but received .* shape \(32, 100\)'
     with pytest.raises(ValueError, match=rule):
         model.fit(np.zeros((1000, 100)), np.zeros((1000, 1)), batch_size=32, verbose=0)
     with pytest.raises(ValueError, match="expected axis -1"):

@@ -1,4 +1,4 @@
-"""The number of ranks changes the speed, not the result: 1, 2, 3, 4 and 5 ranks, ragged and empty shards, Dropout on."""
+"""The number of ranks changes the speed, not the result: ragged and empty shards, Dropout on, Keras' goldens."""
 
 from pathlib import Path
 

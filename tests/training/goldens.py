@@ -1,6 +1,6 @@
 """Six training steps of an MLP in Keras 3.15.1 (torch and jax agree to 1e-6): losses, weights, predictions.
 
-Weight j of the model is `0.3 * sin(j + 1 + arange(n))`, x is `sin(1 + arange(40))` as (8, 5), labels are `arange(8) % 3`.
+Weight j of the model is `0.3 * sin(j + 1 + arange(n))`, x is `sin(1 + arange(40))` as (8, 5), labels `arange(8) % 3`.
 """
 
 GOLDENS = {

@@ -1,6 +1,7 @@
 """Whole training runs against Keras' numbers."""
 
 import pytest
+
 from tests.training.golden_runs import CASES, check, run
 from tests.training.goldens import GOLDENS
 

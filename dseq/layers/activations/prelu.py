@@ -38,7 +38,9 @@ class PReLU(Layer):
     def build(self, input_shape):
         shape = [1 if self.shared_axes and i in self.shared_axes else n for i, n in enumerate(input_shape)][1:]
         if None in shape:
-            raise ValueError(f"PReLU needs sizes of all axes that are not shared. Received: {input_shape} in {self.name!r}")
+            raise ValueError(
+                f"PReLU needs sizes of all axes that are not shared. Received: {input_shape} in {self.name!r}"
+            )
         self.alpha = self.add_weight(shape, self.alpha_initializer, name="alpha")
         self.require(ndim=len(input_shape), axes={i + 1: n for i, n in enumerate(shape) if n != 1})
 

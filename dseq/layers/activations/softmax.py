@@ -23,7 +23,9 @@ class Softmax(Layer):
         count = len(x.shape)
         axis = self.axis if self.axis > 0 else self.axis + count + 1
         if not 1 <= axis <= count:
-            raise ValueError(f"`axis` of {self.name!r} is not an axis of its input {(None, *x.shape)}: axis={self.axis}")
+            raise ValueError(
+                f"`axis` of {self.name!r} is not an axis of its input {(None, *x.shape)}: axis={self.axis}"
+            )
         if axis == count:
             return activations.lower(plan, activations.softmax, x)
         # The kernel goes along rows: the axis is swapped with the last one, and back.

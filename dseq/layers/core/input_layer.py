@@ -47,9 +47,7 @@ class InputLayer(Layer):
         if shape is not None:
             batch_shape = (batch_size, *_standardize(shape))
         elif batch_size is not None:
-            raise ValueError(
-                f"`batch_size` cannot be combined with `batch_shape`. Received: batch_size={batch_size!r}"
-            )
+            raise ValueError(f"`batch_size` cannot be combined with `batch_shape`. Received: batch_size={batch_size!r}")
         super().__init__(name=name)
         self.batch_shape = _standardize(batch_shape)
         self.dtype = np.dtype(dtype or floatx()).name
@@ -71,7 +69,7 @@ class InputLayer(Layer):
         raise ValueError(f"An InputLayer begins a graph and cannot be called. Received: {tensors} for {self.name!r}")
 
 
-def Input(  # noqa: N802 - the name is Keras'
+def Input(
     shape=None,
     batch_size=None,
     dtype=None,

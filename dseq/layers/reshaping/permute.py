@@ -24,8 +24,8 @@ class Permute(Layer):
     def __init__(self, dims, **kwargs):
         if sorted(dims) != list(range(1, len(dims) + 1)):
             raise ValueError(
-                "Invalid permutation argument `dims` for Permute Layer. The set of indices in `dims` must be consecutive "
-                f"and start from 1. Received dims={dims}"
+                "Invalid permutation argument `dims` for Permute Layer. The set of indices in `dims` must be "
+                f"consecutive and start from 1. Received: dims={dims}"
             )
         if len(dims) > MOST_AXES:
             raise ValueError(f"`dims` of Permute may have {MOST_AXES} axes at most. Received: dims={dims}")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from tests.training.golden_runs import CASES, check, run  # noqa: E402
-from tests.training.goldens import GOLDENS  # noqa: E402
+from tests.training.golden_runs import CASES, check, run
+from tests.training.goldens import GOLDENS
 
 for case in CASES:
     check(case, run(case), GOLDENS[case])
