@@ -24,15 +24,19 @@ class LayerHarness:
         runner: `"table"`, `"calls"` or `"python"`.
         training: Whether the layer behaves as in training.
         scale: Standard deviation of inputs and weights.
+        overwrites: Whether gradients that nothing was added to before are written, as in training; else all calls add.
     """
 
-    def __init__(self, layer, *input_shapes, rows=3, seed=0, runner="table", training=True, scale=1.0):
+    def __init__(
+        self, layer, *input_shapes, rows=3, seed=0, runner="table", training=True, scale=1.0, overwrites=False
+    ):
         self.layer = layer
         self.rng = np.random.default_rng(seed)
         layer(*(Input(shape, dtype=layer.dtype) for shape in input_shapes))
         for variable in layer.variables:
             variable.assign(scale * self.rng.standard_normal(variable.shape))
         self.plan = plan = Plan(training, layer.dtype, layer.trainable_variables)
+        plan.overwrites = overwrites
         self.inputs = [plan.input(f"x{i}", shape) for i, shape in enumerate(input_shapes)]
         for operand in self.inputs:
             operand.grad = Operand(f"d {operand}", operand.shape, "activation_grads", operand.dtype)

@@ -11,7 +11,7 @@ leave out, or None.
 
 from dseq.kernels.base import inlined, kernel
 from dseq.kernels.loss import factor
-from dseq.kernels.math import clamp, exp, log, log1p, magnitude
+from dseq.kernels.math import clamp, exp, log, log1p
 
 
 @inlined
@@ -35,9 +35,7 @@ def check_labels(fault, labels, classes, ignore):
 # From logits to exponentials, of which `row_sums` makes totals: softmax and its logarithm in parts.
 
 
-# nnan lets the maximum use vectors. In a row with NaN the result may be any number, but then the exponentials of that
-# row have a NaN among them and its value is NaN anyway.
-@kernel(fastmath={"nnan", "nsz"})
+@kernel
 def row_largest(largest, x):
     for i in range(x.shape[0]):
         most = x[i, 0]
@@ -200,7 +198,7 @@ def binary_logits_forward(terms, p, y_true, x, smoothing):
     half, zero, one = x.dtype.type(0.5), x.dtype.type(0), x.dtype.type(1)
     keep, rest = one - smoothing[0], half * smoothing[0]
     for i in range(terms.size):
-        e = exp(-magnitude(x[i]))
+        e = exp(-abs(x[i]))
         p[i] = (e if x[i] < zero else one) / (one + e)
         terms[i] = (zero if x[i] < zero else x[i]) - x[i] * (y_true[i] * keep + rest) + log1p(e)
 

@@ -1,7 +1,10 @@
-"""y = x @ w + b, and its gradients. Forward writes, backward adds."""
+"""y = x @ w + b, and its gradients. Forward writes, backward adds.
+
+The gradients of x and w also have kernels that write: a plan takes those where nothing was added before.
+"""
 
 from dseq.kernels.base import kernel
-from dseq.kernels.gemm import add_matmul_nt, add_matmul_tn, matmul, matmul_bias
+from dseq.kernels.gemm import add_matmul_nt, add_matmul_tn, matmul, matmul_bias, matmul_nt, matmul_tn
 
 
 @kernel
@@ -20,9 +23,21 @@ def dense_backward_input(dx, dy, w):
 
 
 @kernel
+def dense_write_input(dx, dy, w):
+    # dx (n, k), dy (n, m), w (k, m)
+    matmul_nt(dx, dy, w)
+
+
+@kernel
 def dense_backward_kernel(dw, x, dy):
     # dw (k, m), x (n, k), dy (n, m)
     add_matmul_tn(dw, x, dy)
+
+
+@kernel
+def dense_write_kernel(dw, x, dy):
+    # dw (k, m), x (n, k), dy (n, m)
+    matmul_tn(dw, x, dy)
 
 
 @kernel

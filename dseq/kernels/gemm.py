@@ -96,6 +96,17 @@ def matmul_bias(c, a, b, bias):
 
 
 @kernel
+def matmul_tn(c, a, b):
+    # c (k, m) = a (n, k).T @ b (n, m)
+    if JIT:
+        n, k = a.shape
+        m = b.shape[1]
+        _multiply(c, (address_of(a), 1, k, address_of(b), m, 0, 0, 0, k, m, n))
+    else:
+        np.matmul(a.T, b, out=c)
+
+
+@kernel
 def add_matmul_tn(c, a, b):
     # c (k, m) += a (n, k).T @ b (n, m)
     if JIT:
@@ -104,6 +115,17 @@ def add_matmul_tn(c, a, b):
         _multiply(c, (address_of(a), 1, k, address_of(b), m, 0, address_of(c), m, k, m, n))
     else:
         c += np.matmul(a.T, b)
+
+
+@kernel
+def matmul_nt(c, a, b):
+    # c (n, k) = a (n, m) @ b (k, m).T
+    if JIT:
+        n, m = a.shape
+        k = b.shape[0]
+        _multiply(c, (address_of(a), m, 1, address_of(b), m, 1, 0, 0, n, k, m))
+    else:
+        np.matmul(a, b.T, out=c)
 
 
 @kernel

@@ -7,7 +7,7 @@ each row. `name_backward` adds scale * weight * d(mean of the row) / d y_pred, o
 import math
 
 from dseq.kernels.base import inlined, kernel
-from dseq.kernels.math import clamp, log, log1p, magnitude, softplus, tanh
+from dseq.kernels.math import clamp, log, log1p, softplus, tanh
 
 LOG_2 = 0.6931471805599453
 
@@ -42,10 +42,10 @@ def add_weighted(sums, values, weight):
     total, count = 0.0, 0.0
     for i in range(values.size):
         if weight is not None:
-            total += weight[i] * values[i]
-            count += weight[i]
+            total += float(weight[i]) * float(values[i])
+            count += float(weight[i])
         else:
-            total += values[i]
+            total += float(values[i])
             count += 1.0
     sums[0] += total
     if sums.size > 1:
@@ -82,7 +82,7 @@ def squared_backward(dp, y_true, y_pred, weight, scale):
 @kernel
 def absolute_forward(terms, y_true, y_pred):
     for i in range(terms.size):
-        terms[i] = magnitude(y_pred[i] - y_true[i])
+        terms[i] = abs(y_pred[i] - y_true[i])
 
 
 @kernel
@@ -102,8 +102,8 @@ def percentage_forward(terms, y_true, y_pred, epsilon):
     hundred = y_pred.dtype.type(100)
     least = epsilon[0]
     for i in range(terms.size):
-        size = magnitude(y_true[i])
-        terms[i] = hundred * magnitude(y_true[i] - y_pred[i]) / (least if size < least else size)
+        size = abs(y_true[i])
+        terms[i] = hundred * abs(y_true[i] - y_pred[i]) / (least if size < least else size)
 
 
 @kernel
@@ -114,7 +114,7 @@ def percentage_backward(dp, y_true, y_pred, weight, scale, epsilon):
         c = y_pred.dtype.type(100.0 * factor(scale, weight, i) / m)
         for j in range(m):
             error = y_pred[i, j] - y_true[i, j]
-            size = magnitude(y_true[i, j])
+            size = abs(y_true[i, j])
             slope = c / (least if size < least else size)
             below = -slope if error < zero else slope * error
             dp[i, j] += slope if error > zero else below
@@ -148,7 +148,7 @@ def squared_logarithmic_backward(dp, y_true, y_pred, weight, scale, epsilon):
 def huber_forward(terms, y_true, y_pred, delta):
     half, bend = y_pred.dtype.type(0.5), delta[0]
     for i in range(terms.size):
-        error = magnitude(y_pred[i] - y_true[i])
+        error = abs(y_pred[i] - y_true[i])
         terms[i] = bend * (error - half * bend) if error > bend else half * (error * error)
 
 
@@ -166,7 +166,7 @@ def huber_backward(dp, y_true, y_pred, weight, scale, delta):
 def log_cosh_forward(terms, y_true, y_pred):
     two, log_2 = y_pred.dtype.type(2), y_pred.dtype.type(LOG_2)
     for i in range(terms.size):
-        error = magnitude(y_pred[i] - y_true[i])
+        error = abs(y_pred[i] - y_true[i])
         terms[i] = error + (softplus(-two * error) - log_2)
 
 

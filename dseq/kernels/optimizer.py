@@ -8,7 +8,7 @@ update has the same bits as the whole's.
 
 import math
 
-from dseq.kernels.base import kernel
+from dseq.kernels.base import inlined, kernel
 
 
 @kernel
@@ -75,6 +75,13 @@ def rmsprop_momentum(p, g, v, m, hyper):
         p[i] = (p[i] - p[i] * decay) - m[i]
 
 
+@inlined
+def _deviation(v, a, epsilon):
+    """Root of the variance of gradients with mean square v and mean a; rounding may make their difference negative."""
+    variance = v - a * a + epsilon
+    return math.sqrt(epsilon if variance < epsilon else variance)
+
+
 @kernel
 def rmsprop_centered(p, g, v, a, hyper):
     decay, rate = p.dtype.type(hyper[0]), p.dtype.type(hyper[1])
@@ -82,7 +89,7 @@ def rmsprop_centered(p, g, v, a, hyper):
     for i in range(p.size):
         v[i] = rho * v[i] + rest * (g[i] * g[i])
         a[i] = rho * a[i] + rest * g[i]
-        p[i] = (p[i] - p[i] * decay) - rate * g[i] / math.sqrt(v[i] - a[i] * a[i] + epsilon)
+        p[i] = (p[i] - p[i] * decay) - rate * g[i] / _deviation(v[i], a[i], epsilon)
 
 
 @kernel
@@ -93,7 +100,7 @@ def rmsprop_centered_momentum(p, g, v, m, a, hyper):
     for i in range(p.size):
         v[i] = rho * v[i] + rest * (g[i] * g[i])
         a[i] = rho * a[i] + rest * g[i]
-        m[i] = keep * m[i] + rate * g[i] / math.sqrt(v[i] - a[i] * a[i] + epsilon)
+        m[i] = keep * m[i] + rate * g[i] / _deviation(v[i], a[i], epsilon)
         p[i] = (p[i] - p[i] * decay) - m[i]
 
 

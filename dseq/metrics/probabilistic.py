@@ -18,6 +18,8 @@ class BinaryCrossentropy(_LossMean):
         label_smoothing: Float in [0, 1]: how far labels are moved towards equal probabilities.
     """
 
+    arguments = ("from_logits", "label_smoothing")
+
     def __init__(self, name="binary_crossentropy", dtype=None, from_logits=False, label_smoothing=0):
         super().__init__(
             losses.BinaryCrossentropy(from_logits=from_logits, label_smoothing=label_smoothing), name, dtype
@@ -34,6 +36,8 @@ class CategoricalCrossentropy(_LossMean):
         label_smoothing: Float in [0, 1]: how far labels are moved towards equal probabilities.
         axis: Axis of the classes; only the last one.
     """
+
+    arguments = ("from_logits", "label_smoothing", "axis")
 
     def __init__(self, name="categorical_crossentropy", dtype=None, from_logits=False, label_smoothing=0, axis=-1):
         super().__init__(
@@ -53,6 +57,8 @@ class SparseCategoricalCrossentropy(_LossMean):
         ignore_class: Label of rows that don't count, or None.
         axis: Axis of the classes; only the last one.
     """
+
+    arguments = ("from_logits", "ignore_class", "axis")
 
     def __init__(
         self, name="sparse_categorical_crossentropy", dtype=None, from_logits=False, ignore_class=None, axis=-1

@@ -134,6 +134,8 @@ class MeanMetricWrapper(RowMean):
         ValueError: If the function is one that dseq has no kernel for.
     """
 
+    arguments = ()  # a subclass' arguments that belong to the loss
+
     def __init__(self, fn, name=None, dtype=None, **kwargs):
         self._fn = fn if hasattr(fn, "lower_values") else _reader(fn, kwargs)
         super().__init__(name or getattr(fn, "__name__", None) or self._fn.name, dtype)
@@ -154,9 +156,18 @@ class MeanMetricWrapper(RowMean):
         return self._fn.counted(y_true)
 
     def get_config(self):
-        """The constructor's arguments; those of the loss or comparison lie beside the name."""
-        given = {k: v for k, v in self._fn.get_config().items() if k not in ("name", "dtype", "reduction")}
-        return {**super().get_config(), **given}
+        """The constructor's arguments."""
+        if type(self) is MeanMetricWrapper:
+            return {**super().get_config(), "fn": _describe(self._fn)}
+        given = self._fn.get_config()
+        return {**super().get_config(), **{name: given[name] for name in self.arguments}}
+
+    @classmethod
+    def from_config(cls, config):
+        """A metric with this configuration."""
+        if isinstance(config.get("fn"), dict):
+            config = {**config, "fn": _from_description(config["fn"])}
+        return cls(**config)
 
 
 def _reader(function, arguments):
@@ -164,3 +175,15 @@ def _reader(function, arguments):
     from dseq import metrics  # they are defined with this module's help
 
     return metrics.reader_of(function, **arguments)
+
+
+def _describe(reader):
+    from dseq import losses, metrics
+
+    return (metrics if isinstance(reader, Metric) else losses).serialize(reader)
+
+
+def _from_description(config):
+    from dseq import losses, metrics
+
+    return (metrics if config["module"] == "keras.metrics" else losses).deserialize(config)

@@ -94,6 +94,7 @@ class CosineSimilarity(MeanMetricWrapper):
         axis: Axis of the vectors; only the last one.
     """
 
+    arguments = ("axis",)
     _direction = "up"
 
     def __init__(self, name="cosine_similarity", dtype=None, axis=-1):

@@ -1,14 +1,13 @@
 """What every optimizer has: flat slots beside the weights, numbers for each step, and one kernel for all weights."""
 
-import inspect
 import re
 import warnings
-from math import prod
 
 import numpy as np
 
-from dseq.program.floatx import floatx
-from dseq.program.memory import aligned, offsets
+from dseq.optimizers.layout import Layout, section
+from dseq.optimizers.learning_rate import current, describe
+from dseq.optimizers.learning_rate import learning_rate as learning_rate_of
 from dseq.program.naming import auto_name, snake_case
 from dseq.program.operand import Operand
 from dseq.program.variable import Variable
@@ -87,13 +86,12 @@ class Optimizer:
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.built = False
         self.slots = {}
+        self._layout = None
         self._slot_variables = []
-        self._trainable = []
-        self._spans = {}
-        self._excluded = lambda variable: False
+        self._excluded_variables, self._excluded_names = [], None
         self._hyper = None
         self._iterations = self._scalar(0, "iteration", "int32")
-        self._learning_rate = self._checked_rate(learning_rate)
+        self._learning_rate = learning_rate_of(learning_rate, self.name)
 
     # What a subclass says.
 
@@ -152,25 +150,8 @@ class Optimizer:
                 "should instantiate the optimizer with a float `learning_rate` argument."
             )
 
-    def _checked_rate(self, value):
-        if isinstance(value, dict):
-            raise ValueError(f"Learning rate schedules can't be read from a configuration yet. Received: {value}")
-        if callable(value):
-            return value
-        if not isinstance(value, float | np.floating):
-            raise ValueError(
-                "Argument `learning_rate` should be float, or an instance of LearningRateSchedule, or a callable (that "
-                "takes in the current iteration value and returns the corresponding learning rate value). "
-                f"Received instead: learning_rate={value}"
-            )
-        return self._scalar(value, "learning_rate", floatx())
-
     def _rate(self):
-        if isinstance(self._learning_rate, Variable):
-            return float(self._learning_rate.array)
-        if _takes_step(self._learning_rate):
-            return float(self._learning_rate(self.step_count))
-        return float(self._learning_rate())
+        return current(self._learning_rate, self.step_count)
 
     def _scalar(self, value, name, dtype):
         return Variable(value, dtype, name, f"{self.name}/{name}", trainable=False)
@@ -188,31 +169,26 @@ class Optimizer:
         """
         variables = list(variables)
         if self.built:
-            if [id(v) for v in variables] != [id(v) for v in self._trainable]:
-                raise ValueError(_unknown(next((v for v in variables if id(v) not in self._spans), "fewer variables")))
+            if not self._layout.holds(variables):
+                others = [v for v in variables if v not in self._layout]
+                raise ValueError(_unknown(others[0] if others else "fewer variables, or in another order"))
             return
-        dtypes = {v.dtype for v in variables} or {floatx()}
-        if len(dtypes) > 1:
-            raise ValueError(f"All trainable weights must have one float type. Received: {sorted(dtypes)}")
-        dtype = np.dtype(dtypes.pop())
-        starts, size = offsets([v.shape for v in variables], dtype)
-        self._trainable, self._dtype = variables, dtype
-        self._spans = {id(v): (start, start + prod(v.shape)) for v, start in zip(variables, starts, strict=True)}
-        for group in self.groups:
-            for slot in group:
-                self.slots[slot] = aligned(size * dtype.itemsize).view(dtype)
-                self.slots[slot][:] = self.first_value(slot)
-            self._slot_variables += [self._slot_variable(slot, v) for v in variables for slot in group]
+        self._layout = Layout(variables)
+        self.slots = {slot: self._layout.array(self.first_value(slot)) for group in self.groups for slot in group}
+        self._divide_slots()
         self.built = True
 
-    def _slot_variable(self, slot, variable):
-        """The part of a slot that belongs to one weight, as a variable; assigning to it writes into the slot."""
-        path = f"{variable.path.replace('/', '_')}_{slot}"
-        found = Variable(0.0, variable.dtype, path, f"{self.name}/{path}", trainable=False)
-        start, stop = self._spans[id(variable)]
-        found.shape = variable.shape
-        found.array = self.slots[slot][start:stop].reshape(variable.shape)
-        return found
+    def _divide_slots(self):
+        """Makes variables of the parts of the slots."""
+        layout, weights = self._layout, self._layout.variables
+        found = [(slot, variable) for group in self.groups for variable in weights for slot in group]
+        self._slot_variables = [layout.part(self.slots[slot], v, slot, self.name) for slot, v in found]
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        if self.built:  # in a copy the variables are others, and parts of slots are no views
+            self._layout = Layout(self._layout.variables)
+            self._divide_slots()
 
     @property
     def variables(self) -> list:
@@ -232,9 +208,12 @@ class Optimizer:
         """
         if self.built:
             raise ValueError("`exclude_from_weight_decay()` can only be configured before the optimizer is built.")
-        chosen = {id(v) for v in var_list or []}
-        pattern = re.compile("|".join(var_names)) if var_names else None
-        self._excluded = lambda v: id(v) in chosen or (pattern is not None and pattern.search(v.name) is not None)
+        self._excluded_variables = list(var_list or [])
+        self._excluded_names = re.compile("|".join(var_names)) if var_names else None
+
+    def _excluded(self, variable):
+        by_name = self._excluded_names is not None and self._excluded_names.search(variable.name) is not None
+        return by_name or any(v is variable for v in self._excluded_variables)
 
     # Steps.
 
@@ -269,33 +248,20 @@ class Optimizer:
         Raises:
             ValueError: If `start` is needed and not given.
         """
-        runs = self._runs()
-        if len(runs) == 1 and not runs[0][2]:
+        runs = self._layout.runs(self._excluded) if self.weight_decay else []
+        if not any(excluded for _, _, excluded in runs):
             plan.update(self.kernel, p, g, *slots, hyper)
             return
-        whole = runs[-1][1]
-        if start is None and p.size != whole:
+        if start is None and p.size != self._layout.size:
             raise ValueError("`start` must say where a slice of the weights begins when some weights do not decay.")
-        start = start or 0
-        without = Operand("hyper_without_decay", hyper.shape, "constants", "float64")
+        start, numbers = start or 0, self.hyper
+        without = Operand("hyper_without_decay", numbers.shape, "constants", "float64")
         without.array = self._hyper[1]
         for first, last, excluded in runs:
             lo, hi = max(first, start) - start, min(last, start + p.size) - start
             if hi > lo:
-                parts = [_part(operand, lo, hi) for operand in (p, g, *slots)]
+                parts = [section(operand, lo, hi) for operand in (p, g, *slots)]
                 plan.update(self.kernel, *parts, without if excluded else hyper)
-
-    def _runs(self):
-        """Stretches of the arena whose weights all decay or all don't, as (first, last, excluded)."""
-        runs = []
-        starts, size = offsets([v.shape for v in self._trainable], self._dtype)
-        for variable, first, last in zip(self._trainable, starts, [*starts[1:], size], strict=True):
-            excluded = bool(self.weight_decay) and self._excluded(variable)
-            if runs and runs[-1][2] == excluded:
-                runs[-1] = runs[-1][0], last, excluded
-            else:
-                runs.append((first, last, excluded))
-        return runs or [(0, size, False)]
 
     def apply(self, grads, trainable_variables=None) -> None:
         """Makes one step.
@@ -316,7 +282,7 @@ class Optimizer:
                     "When passing `grads` without `variables`, the optimizer must already be built on a list of "
                     "variables. Call `optimizer.build(trainable_variables)` first."
                 )
-            trainable_variables = self._trainable
+            trainable_variables = self._layout.variables
         variables = list(trainable_variables)
         if len(grads) != len(variables):
             raise ValueError(
@@ -326,7 +292,7 @@ class Optimizer:
         if not self.built:
             self.build(variables)
         for variable in variables:
-            if id(variable) not in self._spans:
+            if variable not in self._layout:
                 raise ValueError(_unknown(variable))
         missing = [v.name for g, v in zip(grads, variables, strict=True) if g is None]
         if len(missing) == len(variables):
@@ -340,7 +306,7 @@ class Optimizer:
         self.end_step()
 
     def _update(self, gradient, variable):
-        start, stop = self._spans[id(variable)]
+        start, stop = self._layout.span(variable)
         p = variable.array.reshape(-1)
         g = np.ascontiguousarray(np.broadcast_to(gradient, variable.shape), p.dtype).reshape(-1)
         slots = [slot[start:stop] for slot in self.slots.values()]
@@ -364,21 +330,9 @@ class Optimizer:
 
     def get_config(self) -> dict:
         """The constructor's arguments."""
-        rate = self._learning_rate
-        if isinstance(rate, Variable):
-            rate = float(rate.array)
-        elif hasattr(rate, "get_config"):
-            rate = {
-                "module": "keras.optimizers.schedules",
-                "class_name": type(rate).__name__,
-                "config": rate.get_config(),
-                "registered_name": None,
-            }
-        else:
-            rate = self._rate()
         return {
             "name": self.name,
-            "learning_rate": rate,
+            "learning_rate": describe(self._learning_rate, self.step_count),
             "weight_decay": self.weight_decay,
             "clipnorm": self.clipnorm,
             "global_clipnorm": self.global_clipnorm,
@@ -401,21 +355,3 @@ def _unknown(variable) -> str:
         f"Unknown variable: {variable}. This optimizer can only be called for the variables it was originally built "
         "with. When working with a new set of variables, you should recreate a new optimizer instance."
     )
-
-
-def _takes_step(function) -> bool:
-    """Whether a learning rate is a function of the step, as schedules are, or of nothing."""
-    try:
-        inspect.signature(function).bind(0)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _part(operand, lo, hi):
-    """Elements lo..hi-1 of a flat operand."""
-    if (lo, hi) == (0, operand.size):
-        return operand
-    part = Operand(f"{operand.label}[{lo}:{hi}]", (hi - lo,), operand.arena, operand.dtype)
-    part.array = operand.array[lo:hi]
-    return part

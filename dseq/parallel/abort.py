@@ -88,22 +88,20 @@ def _end(text, code):
     code = code & 0xFF or 1
     with open(os.devnull, "w") as nowhere:
         faulthandler.dump_traceback_later(2, exit=True, file=nowhere)  # should MPI not manage to end us
-        mpi = _initialised_mpi()
-        if _world is not None:
-            _world.kill(code)
-        elif mpi is not None:
+        mpi = _running_mpi()
+        if mpi is not None:
             mpi.COMM_WORLD.Abort(code)
         _end_without_mpi(code)
 
 
-def _initialised_mpi():
+def _running_mpi():
     from dseq.parallel import communicator  # which imports this module
 
-    return communicator.users_mpi()
+    return communicator.running_mpi()
 
 
 def _end_without_mpi(code):
-    """Ends the job before MPI runs, when launchers of MPICH's kind take an exit, with any code, for a normal end."""
+    """Ends the job before MPI runs, when launchers of MPICH's kind take any exit code for a normal end; or after."""
     launch = launcher.announced()
     channel = os.environ.get("PMI_FD", "")
     if channel.isdigit() and "MPI_LOCALNRANKS" in os.environ:  # Hydra: ask it, in the words of PMI 1
@@ -112,7 +110,8 @@ def _end_without_mpi(code):
             time.sleep(1)
         except OSError:
             pass
-    if launch.variable.startswith("OMPI"):
+    if launch is None or launch.variable.startswith("OMPI"):
+        time.sleep(GRACE / 2)  # prterun (5.0) may hang or crash if a rank ends just when another one connects to it
         os._exit(code)
     os.kill(os.getpid(), signal.SIGKILL)  # every launcher notices a death by signal
 
@@ -163,6 +162,7 @@ class _Exit(SystemExit):
 
     @property
     def code(self):
+        """What `sys.exit` was given."""
         global _exit_code
         code = self.args[0] if self.args else None
         try:
@@ -170,6 +170,9 @@ class _Exit(SystemExit):
         except ValueError:  # nobody's frame above: this is the end
             _exit_code = _status(code)
         return code
+
+    def __reduce__(self):
+        return SystemExit, self.args  # which another rank can unpickle
 
 
 _Exit.__name__ = _Exit.__qualname__ = "SystemExit"
@@ -201,7 +204,7 @@ def _at_exit():
 def _world_at_exit(seconds):
     """The communicator, made now if need be: other ranks may be making theirs, and wait for this one."""
     if _world is not None:
-        return _world
+        return _world if _running_mpi() is not None else None  # the script itself may have finalised it
     if seconds is not None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, 2 * seconds)  # starting MPI may wait for ranks that never start it

@@ -9,10 +9,12 @@ import numpy as np
 
 from dseq import config
 from dseq.parallel import abort, launcher
-from dseq.parallel.agreement import CALL, EXIT, LEFT, Record, explain
 from dseq.parallel.alone import Alone
+from dseq.parallel.sections import Sections
 
 CHUNK = 1 << 30  # bytes per message: counts in MPI 3 are 32-bit
+PIECE = 1 << 21  # bytes per sum inside a node with Open MPI: 16 MB and more take half the time in pieces
+SPIN = 2e-4  # seconds of waiting before the first pause, which takes 5e-5 at least
 NOTICE = 60.0  # seconds of waiting after which a rank says so
 
 _communicator = None
@@ -45,12 +47,12 @@ def print_once(*values, **options) -> None:
 def _wants_mpi():
     if config.mpi != "auto":
         return config.mpi == "on"
-    mpi = users_mpi()
+    mpi = running_mpi()
     return launcher.expects_ranks() or (mpi is not None and mpi.COMM_WORLD.size > 1)
 
 
-def users_mpi():
-    """The mpi4py that somebody in this process has initialised, or None."""
+def running_mpi():
+    """The mpi4py that somebody in this process, maybe dseq, has initialised and not finalised; or None."""
     module = sys.modules.get("mpi4py.MPI")
     return module if module is not None and module.Is_initialized() and not module.Is_finalized() else None
 
@@ -64,7 +66,7 @@ def _import_mpi():
     try:
         import mpi4py
 
-        if "mpi4py.MPI" not in sys.modules:
+        if "mpi4py.MPI" not in sys.modules and mpi4py.rc.thread_level == "multiple":
             # One thread at a time calls MPI. The default lets all call at once, and costs MPICH's small sums 18 times.
             mpi4py.rc.thread_level = "serialized"
         from mpi4py import MPI
@@ -89,7 +91,7 @@ def _import_mpi():
     return MPI
 
 
-class World:
+class World(Sections):
     """All ranks of MPI's world, on communicators of dseq's own.
 
     Every method but `section` and the attributes is collective: all ranks call it, in the same order.
@@ -107,7 +109,7 @@ class World:
         self.rank, self.size = MPI.COMM_WORLD.rank, MPI.COMM_WORLD.size
         self.host = MPI.Get_processor_name().split(".")[0]
         self._data = self._control = self._local = None
-        self._sections = []
+        super().__init__()
         abort.connect(self)
 
     def __repr__(self):
@@ -165,7 +167,8 @@ class World:
         self._connect()
         flat = _flat(array)
         kind = self._mpi.Datatype.fromcode(flat.dtype.char)
-        step = CHUNK // flat.itemsize
+        pieces = self.local_size == self.size and "Open MPI" in self._mpi.Get_library_version()
+        step = (PIECE if pieces else CHUNK) // flat.itemsize
         specs = [[flat[lo : lo + step], kind] for lo in range(0, flat.size, step)]
         allreduce, in_place, total = self._data.Allreduce, self._mpi.IN_PLACE, self._mpi.SUM
         if len(specs) == 1:
@@ -244,12 +247,15 @@ class World:
             value: Anything that can be pickled.
         """
         self._connect()
+        return self._allgather_object(self._data, value)
+
+    def _allgather_object(self, comm, value):
         mine = np.frombuffer(pickle.dumps(value), np.uint8)
         sizes = np.empty(self.size, np.int64)
-        self._wait(self._control.Iallgather(np.array([mine.size]), sizes))
+        self._wait(comm.Iallgather(np.array([mine.size]), sizes))
         starts = np.concatenate([[0], np.cumsum(sizes)])
         everything = np.empty(starts[-1], np.uint8)
-        self._wait(self._control.Iallgatherv(mine, [everything, sizes.tolist(), starts[:-1].tolist(), self._mpi.BYTE]))
+        self._wait(comm.Iallgatherv(mine, [everything, sizes.tolist(), starts[:-1].tolist(), self._mpi.BYTE]))
         return [pickle.loads(everything[lo:hi]) for lo, hi in zip(starts[:-1], starts[1:], strict=True)]
 
     def gather_object(self, value, root: int = 0) -> list | None:
@@ -265,10 +271,10 @@ class World:
     def _broadcast_bytes(self, data, root):
         self._connect()
         size = np.array([len(data) if data is not None else 0])
-        self._wait(self._control.Ibcast(size, root))
+        self._wait(self._data.Ibcast(size, root))
         buffer = np.frombuffer(data, np.uint8) if data is not None else np.empty(size[0], np.uint8)
         for lo in range(0, buffer.size, CHUNK):
-            self._wait(self._control.Ibcast([buffer[lo : lo + CHUNK], self._mpi.BYTE], root))
+            self._wait(self._data.Ibcast([buffer[lo : lo + CHUNK], self._mpi.BYTE], root))
         return buffer
 
     # Work that not every rank does.
@@ -288,7 +294,7 @@ class World:
             try:
                 value = function()
                 outcome = _pickled(True, value)
-            except Exception as error:
+            except BaseException as error:
                 self._broadcast_bytes(_pickled(False, error), root)
                 raise
         fine, received = pickle.loads(self._broadcast_bytes(outcome, root))
@@ -316,7 +322,7 @@ class World:
             if turn:
                 try:
                     result = function()
-                except Exception as caught:
+                except BaseException as caught:
                     error = caught
             self._raise_together(error)
         return result
@@ -330,39 +336,12 @@ class World:
             if other is not None:
                 raise pickle.loads(other)[1]
 
-    # Sections: being at the same place together.
-
-    def section(self, name: str):
-        """The context of a method that all ranks call together.
-
-        If an exception takes this rank out of it after `agree`, and the others do not leave it too, they would wait
-        for this rank for ever: the job is ended.
-
-        Args:
-            name: The method.
-        """
-        return _Section(self, name)
-
-    def agree(self, section: str, facts=()) -> None:
-        """Compares what the ranks are about to do.
-
-        Args:
-            section: The method's name.
-            facts: (label, value) pairs of strings that must be equal on all ranks.
-
-        Raises:
-            ValueError: If ranks differ; the same on every rank, naming the first difference.
-        """
-        records = self._meet(Record(CALL, section, tuple(facts)))
-        if records:
-            if any(record.fatal for record in records):
-                time.sleep(3 * abort.PATIENCE)  # that rank knows what went wrong, and says it
-            raise ValueError(explain(records))
-        if self._sections:
-            self._sections[-1].entered = True
+    # Waiting.
 
     def _meet(self, record, seconds=None):
         """Meets the other ranks wherever they are: entering a section, having failed in one, or at their end.
+
+        It has a communicator to itself: a rank may come here while others are in another collective call.
 
         Returns:
             Nothing if all have the same record, their records if not, None if some did not come within `seconds`.
@@ -373,48 +352,15 @@ class World:
         request = self._control.Iallgather(np.frombuffer(record.digest(), np.uint8), digests)
         if not self._wait(request, record.section or None, seconds):
             return None
-        return [] if (digests == digests[0]).all() else self.allgather_object(record)
-
-    def failed_alone(self, section: str, error: BaseException, seconds: float) -> bool:
-        """Whether an exception took this rank, but not all, out of a section.
-
-        Args:
-            section: Its name.
-            error: The exception.
-            seconds: How long to wait for the others.
-        """
-        return self._meet(Record(LEFT, section, (), f"{type(error).__name__}: {error}", fatal=True), seconds) != []
-
-    def leave(self, seconds: float | None = None) -> bool:
-        """Meets the other ranks at the end of the program, so that none waits for a rank that is gone.
-
-        Args:
-            seconds: How long to wait for them.
-
-        Returns:
-            Whether all have ended. Without a limit those that enter a section meanwhile are told, and waited for.
-        """
-        records = self._meet(Record(EXIT, fatal=seconds is not None), seconds)
-        while records and seconds is None:
-            records = self._meet(Record(EXIT))
-        return records == []
-
-    def kill(self, code: int) -> None:
-        """Ends all ranks at once.
-
-        Args:
-            code: Exit code of the job.
-        """
-        self._mpi.COMM_WORLD.Abort(code)
+        return [] if (digests == digests[0]).all() else self._allgather_object(self._control, record)
 
     def _wait(self, request, place=None, seconds=None):
         """Waits for a request. MPI's own wait takes a whole core, which the rank that is awaited may need."""
         begin, pause, noticed = time.monotonic(), 0.0, place is None
-        for _ in range(100):
-            if request.Test():
-                return True
         while not request.Test():
             waited = time.monotonic() - begin
+            if waited < SPIN:
+                continue
             if seconds is not None and waited > seconds:
                 return False
             if waited > NOTICE and not noticed:
@@ -423,22 +369,6 @@ class World:
             pause = min(pause * 1.2 + 2e-6, 0.01)
             time.sleep(pause)
         return True
-
-
-class _Section:
-    """See `World.section`."""
-
-    def __init__(self, world, name):
-        self.world, self.name, self.entered = world, name, False
-
-    def __enter__(self):
-        self.world._sections.append(self)
-        return self.world
-
-    def __exit__(self, kind, error, trace):
-        self.world._sections.remove(self)
-        if error is not None and self.entered:
-            abort.left(self.world, self.name, error)
 
 
 def _flat(array):

@@ -52,7 +52,8 @@ class Parameters:
                 )
         self.variables = self.trainable + [v for v in frozen if v.dtype == dtype.name]
         self.starts, size = offsets([v.shape for v in self.variables], dtype)
-        _, self.trainable_size = offsets([v.shape for v in self.trainable], dtype)
+        starts, self.trainable_size = offsets([v.shape for v in self.trainable], dtype)
+        self.bounds = list(zip(starts, [*starts, self.trainable_size][1:], strict=True))
         self.params = allocate("params", size * dtype.itemsize).view(dtype)
         self.grads = allocate("grads", (self.trainable_size + tail) * dtype.itemsize).view(dtype)
         self.tail = self.grads[self.trainable_size :]

@@ -38,6 +38,7 @@ class Plan:
         self.update_calls = []
         self.streams = 0
         self.given = []
+        self.overwrites = True  # False: every backward call adds, as running a plan over several shards needs
         self._backward_calls = []
         self._needs_grad = False
         self._scope = ""
@@ -141,13 +142,19 @@ class Plan:
         self.forward_calls.append((kernel, args))
         args[0].block.producer = (kernel, args)
 
-    def backward(self, kernel, *args):
+    def backward(self, kernel, *args, first=None):
         """Puts a call before the backward calls so far. The first argument is the gradient it adds to.
 
         A call whose gradient nobody needs (None) is left out.
+
+        Args:
+            kernel: A kernel that adds to the gradient.
+            *args: Its arguments.
+            first: A kernel of the same arguments that writes instead. It takes the place of `kernel` where that is
+                the first to touch a block: the block need not be zeroed before and read again.
         """
         if args[0] is not None:
-            self._backward_calls.append((kernel, args))
+            self._backward_calls.append((kernel, args, first))
 
     def give(self, gradient):
         """Says that a gradient comes from outside the plan, as when one layer is run alone."""
@@ -160,14 +167,26 @@ class Plan:
     @property
     def backward_calls(self):
         """The backward pass in running order, without calls that would carry on a gradient nobody wrote."""
-        written, calls = {id(block) for block in self.given}, []
-        for kernel, args in reversed(self._backward_calls):
+        return self._backward()[0]
+
+    @property
+    def overwritten(self):
+        """The ids of gradient blocks that the backward pass writes before it adds to them: they need no zeroing."""
+        return self._backward()[1]
+
+    def _backward(self):
+        touched, overwritten, calls = {id(block) for block in self.given}, set(), []
+        for kernel, args, first in reversed(self._backward_calls):
             read = [a.block for a in args[1:] if isinstance(a, Operand) and a.arena == "activation_grads"]
-            if read and not any(id(block) in written for block in read):
+            if read and not any(id(block) in touched for block in read):
                 continue
-            written.add(id(args[0].block))
+            target = id(args[0].block)
+            if first is not None and self.overwrites and target not in touched:
+                overwritten.add(target)
+                kernel = first
+            touched.add(target)
             calls.append((kernel, args))
-        return calls
+        return calls, overwritten
 
     def calls(self):
         """All calls in running order."""

@@ -53,6 +53,7 @@ class Step:
         self._compute_end = len(plan.forward_calls) + len(plan.backward_calls)
         self._forward_end = len(plan.forward_calls)
         self._layout()
+        self._zeroed = self._gradients_to_zero()
         self._table = None
         self._seen = None
         self._capacity = 0
@@ -65,6 +66,24 @@ class Step:
             nbytes = block.size * np.dtype(block.dtype).itemsize
             total[block.arena] += -(-nbytes // 4) * 4  # with a multiple of 16 rows, blocks begin at 64 bytes
         self._row_bytes = total
+
+    def _gradients_to_zero(self):
+        """The parts of the gradient arena that the backward pass adds to, the tail among them."""
+        if self.parameters is None:
+            return []
+        overwritten = self.plan.overwritten
+        bounds = [
+            bound
+            for variable, bound in zip(self.parameters.trainable, self.parameters.bounds, strict=True)
+            if variable.grad is None or id(variable.grad.block) not in overwritten
+        ]
+        merged = []
+        for start, stop in [*bounds, (self.parameters.trainable_size, self.parameters.grads.size)]:
+            if merged and merged[-1][1] == start:
+                merged[-1][1] = stop
+            else:
+                merged.append([start, stop])
+        return [self.parameters.grads[start:stop] for start, stop in merged]
 
     # Preparing: which compiled kernels are needed.
 
@@ -186,7 +205,8 @@ class Step:
     def compute(self) -> None:
         """Zeroes gradients and sums, then runs forward and backward."""
         if self.parameters is not None:
-            self.parameters.grads.fill(0)
+            for gradients in self._zeroed:
+                gradients.fill(0)
             self._grads.fill(0)
         else:
             self.tail.fill(0)

@@ -114,6 +114,10 @@ class Output:
                 shape, dtype = reader.target(target_shape, output_shape)
                 self.blocks[tuple(shape), dtype] = f"y_{self.index}_{dtype}_{'x'.join(map(str, shape))}", shape, dtype
         self._target_shape, self._output_shape = target_shape, output_shape
+        self.loss_labels = None
+        if self.loss is not None:
+            shape, dtype = self.loss.target(target_shape, output_shape)
+            self.loss_labels = self.blocks[tuple(shape), dtype][0]
 
     def lower(self, plan, y_pred, weighted):
         labels = {key: plan.input(label, shape, dtype) for key, (label, shape, dtype) in self.blocks.items()}
@@ -167,12 +171,22 @@ class Bound:
         self.weight_label = output.weight_label
         self.slot = slot
         self.metrics = metrics
+        self._labels = output.loss_labels
+        self._selective = output.loss is not None and output.loss.counted(np.zeros(1)) is not None
 
-    def weight_sum(self, feed, order, lo, hi):
-        """Sum of the sample weights of a global batch if the loss divides by it, else None."""
-        if self.loss.reduction != "mean_with_sample_weight":
-            return None
-        return feed.sum(self.weight_label, order, lo, hi)
+    def counts(self, feed, order, lo, hi):
+        """What the loss divides by: the number of values it counts in a global batch, and the sum of their weights.
+
+        The sum is None if there are no weights or the loss does not divide by it.
+        """
+        weighted = self.loss.reduction == "mean_with_sample_weight"
+        if not (weighted or self._selective):
+            return (hi - lo) * self.values, None
+        weights = feed.rows(self.weight_label, order, lo, hi) if weighted else None
+        if not self._selective:
+            return (hi - lo) * self.values, None if weights is None else weights.sum()
+        counted = self.loss.counted(feed.rows(self._labels, order, lo, hi))
+        return counted.sum(), None if weights is None else (weights.reshape(counted.shape) * counted).sum()
 
 
 def _lead(shape):

@@ -106,12 +106,12 @@ class Feed:
         labels = [array for array in self._arrays.values() if array.dtype == np.int32]
         return " and ".join(f"labels from {a.min()} to {a.max()}" for a in labels)
 
-    def sum(self, label, order, lo, hi):
-        """The sum over rows of one array, or None if there is no such array."""
+    def rows(self, label, order, lo, hi):
+        """Rows of one array as `fill` would take them, or None if there is no such array."""
         array = self._arrays.get(label)
         if array is None:
             return None
-        return float(array[lo:hi].sum() if order is None else array[order[lo:hi]].sum())
+        return array[lo:hi] if order is None else array[order[lo:hi]]
 
 
 def conform(array, shape) -> np.ndarray:

@@ -116,8 +116,7 @@ class Scored(Session):
         rows = hi - lo
         for output in self.outputs:
             if output.loss is not None:
-                weight = output.weight_sum(feed, order, lo, hi)
-                part = 1.0 / output.loss.denominator(rows * output.values, weight)
+                part = 1.0 / output.loss.denominator(*output.counts(feed, order, lo, hi))
                 self.step.set_scale(output.scale, part * output.loss_weight)
                 self._factors[output.slot] = part * rows
         self._rows += rows
@@ -171,6 +170,7 @@ class Training(Scored):
                 _slice("grads", parameters.grads, lo, hi, "grads"),
                 slots,
                 _slice("hyper", optimizer.hyper, 0, optimizer.hyper.size, "constants"),
+                start=lo,
             )
         return parameters
 

@@ -38,10 +38,10 @@ def first_step_seconds(framework, environment):
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
-        line = process.stdout.readline()
+        trained = any(line.strip() == "trained" for line in process.stdout)
         seconds = time.perf_counter() - start
         errors = process.communicate()[1]
-    if line.strip() != "trained" or process.returncode:
+    if not trained or process.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{errors}")
     return seconds
 

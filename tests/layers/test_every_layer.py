@@ -39,8 +39,9 @@ def harness(case, dtype="float64", **options):
 
 
 @each_layer
-def test_gradients(case):
-    harness(case).check_gradients()
+@pytest.mark.parametrize("overwrites", [False, True])
+def test_gradients(case, overwrites):
+    harness(case, overwrites=overwrites).check_gradients()
 
 
 @each_layer

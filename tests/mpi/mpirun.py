@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 MARK = "DSEQ_TEST_JOB"  # in the environment of each process of a job, whatever session it moved to
 # What tells a process that it is a rank: removed, as the tests themselves may run under a launcher.
 LAUNCHER_PREFIXES = ("PMI_", "PMIX_", "OMPI_", "PRTE_", "MPI_LOCAL", "HYDI_", "HYDRA_", "SLURM_", "PALS_", "MV2_")
-SHARED_MEMORY = ("/dev/shm/mpich_shm_*", "/dev/shm/sm_segment.*", "/dev/shm/vader_segment.*")
+SHARED_MEMORY = ("/dev/shm/mpich_sh*", "/dev/shm/sm_segment.*", "/dev/shm/vader_segment.*")
 
 
 @dataclass

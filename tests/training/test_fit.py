@@ -145,6 +145,30 @@ def test_sample_and_class_weights():
         classifier().fit(X, Y, sample_weight=weights, class_weight={1: 3.0})
 
 
+def test_ignored_labels_do_not_count():
+    losses = keras.losses
+    ignoring = classifier(loss=losses.SparseCategoricalCrossentropy(ignore_class=-1), metrics=None)
+    labels = np.where(np.arange(50) % 3 == 0, -1, Y)
+    kept = labels >= 0
+    plain = classifier(metrics=None)
+    expected = plain.evaluate(X[kept], Y[kept], verbose=0)
+    np.testing.assert_allclose(ignoring.evaluate(X, labels, batch_size=50, verbose=0), expected, rtol=1e-6)
+    np.testing.assert_allclose(ignoring.train_on_batch(X, labels), expected, rtol=1e-6)
+    plain.train_on_batch(X[kept], Y[kept])
+    for a, b in zip(ignoring.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_dividing_by_the_sum_of_the_weights():
+    loss = keras.losses.MeanSquaredError(reduction="mean_with_sample_weight")
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(2)])
+    model.compile("sgd", loss)
+    target, weights = X[:, :2], np.arange(50.0)
+    values = ((model.predict(X, verbose=0) - target) ** 2).mean(1)
+    result = model.evaluate(X, target, batch_size=50, sample_weight=weights, verbose=0)
+    np.testing.assert_allclose(result, (values * weights).sum() / weights.sum(), rtol=1e-5)
+
+
 def test_a_model_trains_through_a_shared_base():
     keras.utils.set_random_seed(0)
     base = keras.Sequential([keras.Input((6,)), layers.Dense(8, "tanh")])

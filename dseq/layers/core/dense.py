@@ -3,7 +3,14 @@
 import numpy as np
 
 from dseq import activations, initializers
-from dseq.kernels.dense import dense_backward_bias, dense_backward_input, dense_backward_kernel, dense_forward
+from dseq.kernels.dense import (
+    dense_backward_bias,
+    dense_backward_input,
+    dense_backward_kernel,
+    dense_forward,
+    dense_write_input,
+    dense_write_kernel,
+)
 from dseq.layers.layer import Layer
 from dseq.program.operand import matrix
 
@@ -78,7 +85,7 @@ class Dense(Layer):
         y = plan.value("y", (*x.shape[:-1], self.units))
         w, b = self.kernel, self.bias
         plan.forward(dense_forward, matrix(y), matrix(x), w, b)
-        plan.backward(dense_backward_input, matrix(x.grad), matrix(y.grad), w)
-        plan.backward(dense_backward_kernel, w.grad, matrix(x), matrix(y.grad))
+        plan.backward(dense_backward_input, matrix(x.grad), matrix(y.grad), w, first=dense_write_input)
+        plan.backward(dense_backward_kernel, w.grad, matrix(x), matrix(y.grad), first=dense_write_kernel)
         plan.backward(dense_backward_bias, b and b.grad, matrix(y.grad))
         return activations.lower(plan, self.activation, y)

@@ -1,0 +1,85 @@
+"""Sections: methods that all ranks are in together, and what becomes of a rank that leaves one alone."""
+
+import time
+
+from dseq.parallel import abort
+from dseq.parallel.agreement import CALL, EXIT, LEFT, Record, explain
+
+
+class Sections:
+    """The part of a communicator that keeps ranks together, built on one method of it.
+
+    `_meet(record, seconds)` tells each rank's `Record` to all ranks, wherever each of them is.
+    """
+
+    def __init__(self):
+        self._sections = []
+
+    def section(self, name: str):
+        """The context of a method that all ranks call together.
+
+        If an exception takes this rank out of it after `agree`, and the others do not leave it too, they would wait
+        for this rank for ever: the job is ended.
+
+        Args:
+            name: The method.
+        """
+        return _Section(self, name)
+
+    def agree(self, section: str, facts=()) -> None:
+        """Compares what the ranks are about to do.
+
+        Args:
+            section: The method's name.
+            facts: (label, value) pairs of strings that must be equal on all ranks.
+
+        Raises:
+            ValueError: If ranks differ; the same on every rank, naming the first difference.
+        """
+        records = self._meet(Record(CALL, section, tuple(facts)))
+        if records:
+            if any(record.fatal for record in records):
+                time.sleep(3 * abort.PATIENCE)  # that rank knows what went wrong, and says it
+            raise ValueError(explain(records))
+        if self._sections:
+            self._sections[-1].entered = True
+
+    def failed_alone(self, section: str, error: BaseException, seconds: float) -> bool:
+        """Whether an exception took this rank, but not all, out of a section.
+
+        Args:
+            section: Its name.
+            error: The exception.
+            seconds: How long to wait for the others.
+        """
+        return self._meet(Record(LEFT, section, (), f"{type(error).__name__}: {error}", fatal=True), seconds) != []
+
+    def leave(self, seconds: float | None = None) -> bool:
+        """Meets the other ranks at the end of the program, so that none waits for a rank that is gone.
+
+        Args:
+            seconds: How long to wait for them.
+
+        Returns:
+            Whether all have ended. Without a limit those that enter a section meanwhile are told, and waited for.
+        """
+        records = self._meet(Record(EXIT, fatal=seconds is not None), seconds)
+        while records and seconds is None:
+            records = self._meet(Record(EXIT))
+        return records == []
+
+
+class _Section:
+    """See `Sections.section`."""
+
+    def __init__(self, world, name):
+        self.world, self.name, self.entered = world, name, False
+
+    def __enter__(self):
+        self.world._sections.append(self)
+        return self.world
+
+    def __exit__(self, kind, error, trace):
+        self.world._sections.remove(self)
+        if error is not None and self.entered:
+            abort.left(self.world, self.name, error)
