@@ -15,6 +15,7 @@ from numba import types
 from numba.core import cgutils
 
 from dseq.kernels.base import JIT, argument_type, kernel, primitive
+from dseq.kernels.denormal import flush, restore
 
 HEADER = 2
 MOST_WORDS = 128
@@ -64,10 +65,14 @@ def run(table, first, last):
     """Makes the calls of rows first..last-1, in order; returns -1, or the row of the call that failed."""
     width = table.shape[1]
     base = table.ctypes.data
+    failed = -1
+    settings = flush()
     for row in range(first, last):
         if _call(table[row, 0], table[row, 1], base + 8 * (row * width + HEADER)) != 0:
-            return row
-    return -1
+            failed = row
+            break
+    restore(settings)
+    return failed
 
 
 RUN_SIGNATURE = (types.Array(types.int64, 2, "C"), types.int64, types.int64) if JIT else None

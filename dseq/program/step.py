@@ -13,6 +13,7 @@ import numpy as np
 
 from dseq.kernels import table as call_table
 from dseq.kernels.base import JIT, address, argument_type, is_ready
+from dseq.kernels.denormal import flush, restore
 from dseq.program.memory import adoptions, aligned
 from dseq.program.operand import Operand
 from dseq.program.plan import CLOCK
@@ -222,5 +223,9 @@ class Step:
             if failed >= 0:
                 raise RuntimeError(f"Kernel {self._calls[failed][0].__name__} failed in call {failed} of the plan.")
         else:
-            for kernel, args in self._bound[first:last]:
-                kernel(*args)
+            settings = flush()
+            try:
+                for kernel, args in self._bound[first:last]:
+                    kernel(*args)
+            finally:
+                restore(settings)
