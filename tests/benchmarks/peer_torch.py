@@ -12,7 +12,7 @@ import time
 from networks import NETWORKS, RANKED, data
 from worker import SINGLE_THREADED, clock, pin, serve
 
-INSTALL = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
+INSTALL = "pip install torch (its CPU build suffices)"
 ADAMS = {"default": {}, "foreach": {"foreach": True}, "fused": {"fused": True}}
 
 
