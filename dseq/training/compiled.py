@@ -112,7 +112,9 @@ class Output:
         for reader in [self.loss, *(metric for _, metric, _ in self.metrics)]:
             if reader is not None:
                 shape, dtype = reader.target(target_shape, output_shape)
-                self.blocks[tuple(shape), dtype] = f"y_{self.index}_{dtype}_{'x'.join(map(str, shape))}", shape, dtype
+                count = len(self.blocks)
+                label = f"y_{self.index}" if count == 0 else f"y_{self.index}_{count}"
+                self.blocks.setdefault((tuple(shape), dtype), (label, shape, dtype))
         self._target_shape, self._output_shape = target_shape, output_shape
         self.loss_labels = None
         if self.loss is not None:

@@ -92,6 +92,11 @@ class Trainer:
         outputs = (self._compiled and self._compiled.outputs) or []
         return ["loss", *(name for output in outputs for name, _, _ in output.metrics)]
 
+    @property
+    def plans(self) -> dict:
+        """What has been run so far, by kind (`"training"`, `"testing"`, `"predicting"`): `print` shows the program."""
+        return {kind.lower(): session.plan for (kind, *_), session in self._sessions.items()}
+
     def reset_metrics(self) -> None:
         """Sets the metrics back to their beginning."""
         for metric in self.metrics:
