@@ -6,7 +6,7 @@ import time
 
 from dseq.callbacks.callback import Callback
 from dseq.callbacks.logs import in_order
-from dseq.parallel import communicator
+from dseq.parallel import communicator, launcher
 
 BOLD, GREEN, WHITE, PLAIN = "\033[1m", "\033[32m", "\033[37m", "\033[0m"
 ERASE_REST = "\033[K"
@@ -14,6 +14,9 @@ ERASE_REST = "\033[K"
 
 def interactive() -> bool:
     """Whether what is printed can be overwritten: a terminal or a notebook, not a file or a pipe."""
+    launch = launcher.announced()
+    if launch is not None and launch.variable.startswith("OMPI"):
+        return False  # Open MPI gives each rank a terminal of its own, also when mpirun writes to a file
     return sys.stdout.isatty() or "ipykernel" in sys.modules
 
 

@@ -69,7 +69,7 @@ def multiply(pointer, a, lda, ka, b, ldb, transposed, start, lds, n, m, k):
         start, lds, moves = c, m, size
 
 
-_multiply = linked(multiply, 11)
+linked_multiply = linked(multiply, 11)
 
 
 @kernel
@@ -78,7 +78,7 @@ def matmul(c, a, b):
     if JIT:
         n, k = a.shape
         m = b.shape[1]
-        _multiply(c, (address_of(a), k, 1, address_of(b), m, 0, 0, 0, n, m, k))
+        linked_multiply(c, (address_of(a), k, 1, address_of(b), m, 0, 0, 0, n, m, k))
     else:
         np.matmul(a, b, out=c)
 
@@ -89,7 +89,7 @@ def matmul_bias(c, a, b, bias):
     if JIT:
         n, k = a.shape
         m = b.shape[1]
-        _multiply(c, (address_of(a), k, 1, address_of(b), m, 0, address_of(bias), 0, n, m, k))
+        linked_multiply(c, (address_of(a), k, 1, address_of(b), m, 0, address_of(bias), 0, n, m, k))
     else:
         np.matmul(a, b, out=c)
         c += bias
@@ -101,7 +101,7 @@ def matmul_tn(c, a, b):
     if JIT:
         n, k = a.shape
         m = b.shape[1]
-        _multiply(c, (address_of(a), 1, k, address_of(b), m, 0, 0, 0, k, m, n))
+        linked_multiply(c, (address_of(a), 1, k, address_of(b), m, 0, 0, 0, k, m, n))
     else:
         np.matmul(a.T, b, out=c)
 
@@ -112,7 +112,7 @@ def add_matmul_tn(c, a, b):
     if JIT:
         n, k = a.shape
         m = b.shape[1]
-        _multiply(c, (address_of(a), 1, k, address_of(b), m, 0, address_of(c), m, k, m, n))
+        linked_multiply(c, (address_of(a), 1, k, address_of(b), m, 0, address_of(c), m, k, m, n))
     else:
         c += np.matmul(a.T, b)
 
@@ -123,7 +123,7 @@ def matmul_nt(c, a, b):
     if JIT:
         n, m = a.shape
         k = b.shape[0]
-        _multiply(c, (address_of(a), m, 1, address_of(b), m, 1, 0, 0, n, k, m))
+        linked_multiply(c, (address_of(a), m, 1, address_of(b), m, 1, 0, 0, n, k, m))
     else:
         np.matmul(a, b.T, out=c)
 
@@ -134,6 +134,6 @@ def add_matmul_nt(c, a, b):
     if JIT:
         n, m = a.shape
         k = b.shape[0]
-        _multiply(c, (address_of(a), m, 1, address_of(b), m, 1, address_of(c), k, n, k, m))
+        linked_multiply(c, (address_of(a), m, 1, address_of(b), m, 1, address_of(c), k, n, k, m))
     else:
         c += np.matmul(a, b.T)

@@ -10,6 +10,14 @@ from dseq.layers.core.dense import Dense
 from dseq.layers.core.identity import Identity
 from dseq.layers.core.input_layer import Input, InputLayer
 from dseq.layers.layer import Layer
+from dseq.layers.merging.add import Add, add
+from dseq.layers.merging.average import Average, average
+from dseq.layers.merging.concatenate import Concatenate, concatenate
+from dseq.layers.merging.dot import Dot, dot
+from dseq.layers.merging.maximum import Maximum, maximum
+from dseq.layers.merging.minimum import Minimum, minimum
+from dseq.layers.merging.multiply import Multiply, multiply
+from dseq.layers.merging.subtract import Subtract, subtract
 from dseq.layers.preprocessing.rescaling import Rescaling
 from dseq.layers.regularization.dropout import Dropout
 from dseq.layers.reshaping.flatten import Flatten
@@ -19,7 +27,11 @@ from dseq.layers.reshaping.reshape import Reshape
 
 __all__ = [
     "Activation",
+    "Add",
+    "Average",
+    "Concatenate",
     "Dense",
+    "Dot",
     "Dropout",
     "ELU",
     "Flatten",
@@ -28,6 +40,9 @@ __all__ = [
     "InputLayer",
     "Layer",
     "LeakyReLU",
+    "Maximum",
+    "Minimum",
+    "Multiply",
     "PReLU",
     "Permute",
     "ReLU",
@@ -35,4 +50,13 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Softmax",
+    "Subtract",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
 ]

@@ -212,3 +212,16 @@ def test_numbers(value, text, capsys):
 def test_verbose_is_checked():
     with pytest.raises(ValueError, match="`verbose` must be 'auto', 0, 1 or 2. Received: verbose=3"):
         CallbackList(add_progbar=True, verbose=3)
+
+
+def test_a_terminal_that_open_mpi_made_is_none(monkeypatch):
+    monkeypatch.setattr(progress.sys, "stdout", Terminal())
+    assert progress.interactive()
+    for name, value in {"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    assert not progress.interactive()
+
+
+class Terminal:
+    def isatty(self):
+        return True
