@@ -33,7 +33,8 @@ def _read(name: str) -> str:
 
 def _default_cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.environ.get("DSEQ_CACHE") or Path(base) / "dseq").expanduser()
+    # Absolute: a script may change its folder later, and ranks of one job may be started in different ones.
+    return Path(os.environ.get("DSEQ_CACHE") or Path(base) / "dseq").expanduser().absolute()
 
 
 cache = _default_cache()

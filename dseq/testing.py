@@ -43,7 +43,7 @@ class LayerHarness:
             plan.blocks.append(operand.grad)
         self.outputs = layer.lower_into(plan, self.inputs)
         plan.give(self.outputs[0].grad)
-        frozen = [v for v in layer.variables if v.grad is None]
+        frozen = [v for v in layer.variables if id(v) not in plan.gradients]
         self.parameters = Parameters(layer.trainable_variables, frozen, plan.tail_size, plan.dtype)
         self.step = Step(plan, self.parameters, runner)
         self.step.clock[:] = 17, 3, 0
@@ -89,7 +89,7 @@ class LayerHarness:
         self.backward(dy)
         for operand in [*self.inputs, *self.layer.trainable_variables]:
             x = self.array(operand) if operand.per_row else operand.array
-            gradient = self.array(operand.grad).copy()
+            gradient = self.array(operand.grad or self.plan.gradients[id(operand)]).copy()
             direction = self.rng.standard_normal(x.shape)
             kept = x.copy()
             x[...] = kept + epsilon * direction

@@ -67,6 +67,10 @@ class CallbackList(Callback):
         """Whether any callback overrides a batch hook, for instance `"on_predict_batch_end"`."""
         return bool(self._batch_hooks[hook])
 
+    def has_user_hook(self, hook) -> bool:
+        """Whether any callback but the progress bar overrides a batch hook."""
+        return any(not isinstance(h.__self__, ProgbarLogger) for h in self._batch_hooks[hook] if hasattr(h, "__self__"))
+
     def set_params(self, params):
         self.params = params
         for callback in self.callbacks:

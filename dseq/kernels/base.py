@@ -14,6 +14,7 @@ import hashlib
 import os
 import shutil
 import stat
+import sys
 import tempfile
 import warnings
 from functools import cache
@@ -98,7 +99,9 @@ def digest() -> str:
     """What compiled code depends on: the kernels' text and the versions of all that compiles it."""
     folder = Path(__file__).parent
     text = b"".join(path.name.encode() + path.read_bytes() for path in sorted(folder.glob("*.py")))
-    versions = f"{numba.__version__} {llvmlite.__version__} {np.__version__} {config.isa}"
+    python = f"{sys.implementation.cache_tag} {getattr(sys, 'abiflags', '')}"  # pickled code belongs to one Python
+    settings = f"{config.isa} {numba.config.OPT} {numba.config.BOUNDSCHECK} {numba.config.DEBUGINFO_DEFAULT}"
+    versions = f"{python} {numba.__version__} {llvmlite.__version__} {np.__version__} {settings}"
     return hashlib.sha256(versions.encode() + text).hexdigest()[:16]
 
 
@@ -112,6 +115,8 @@ def cache_folder() -> Path:
     try:
         config.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         above = config.cache.stat()
+        if above.st_uid not in (0, os.geteuid()):
+            raise PermissionError(f"{config.cache} belongs to another user, who could replace what lies in it")
         if above.st_mode & 0o022 and not above.st_mode & stat.S_ISVTX:
             raise PermissionError(f"others may write to {config.cache} and replace what lies in it")
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -180,12 +185,16 @@ class _Entries:
     def save(self, key, data):
         content = serialize.dumps(data)
         path = self.path(key)
-        scratch = path.with_name(f"{path.name}.{os.getpid()}")
+        scratch = None
         try:
-            scratch.write_bytes(hashlib.sha256(content).digest() + content)
+            # Not named after the process: containers that share a folder have processes of the same number.
+            number, scratch = tempfile.mkstemp(dir=path.parent, prefix="scratch-")
+            with open(number, "wb") as file:
+                file.write(hashlib.sha256(content).digest() + content)
             os.replace(scratch, path)
         except OSError as error:
-            scratch.unlink(missing_ok=True)
+            if scratch is not None:
+                Path(scratch).unlink(missing_ok=True)
             warnings.warn(f"A compiled kernel could not be kept in {path.parent}: {error}", stacklevel=2)
 
     def flush(self):

@@ -54,6 +54,12 @@ def _x86(builder, name, place):
 
 
 @kernel
+def current():
+    """The settings of this thread, for `restore`."""
+    return _read()
+
+
+@kernel
 def flush():
     """Makes numbers below the normal range zero in this thread; returns the settings before, for `restore`."""
     settings = _read()

@@ -6,12 +6,14 @@ other rows.
 """
 
 import numpy as np
+from numba import types
+from numba.core.errors import TypingError
 
-from dseq.kernels.base import JIT, kernel
+from dseq.kernels.base import JIT, kernel, primitive
 from dseq.kernels.link import linked
 from dseq.kernels.microkernel import narrow_panel, wide_panel
 from dseq.kernels.packing import copy_panel, scratch, transpose_panel, zeros
-from dseq.kernels.vector import BYTES, DEPTH, MASKED_LOADS, TILE, address_of, size_of
+from dseq.kernels.vector import BYTES, DEPTH, MASKED_LOADS, TILE, Emitter, address_of, emits, size_of
 
 VECTORS, HIGHEST = TILE.vectors, TILE.rows[0]
 PART = 2112  # bytes of a column of A: times DEPTH it stays in an L2 of 1 MiB while the panels of B pass
@@ -72,13 +74,22 @@ def multiply(pointer, a, lda, ka, b, ldb, transposed, start, lds, n, m, k):
 linked_multiply = linked(multiply, 11)
 
 
+@primitive(twin=None)
+def operand_of(typingctx, c, a):
+    """The address of a's data. An address has no type, so that arrays of another type than c's are refused here."""
+    if c.dtype != a.dtype:
+        raise TypingError(f"The matrices of a product must have one type. Received: {a.dtype} for {c.dtype}")
+    signature, codegen = emits(Emitter, lambda emitter, builder, address: address, 0, types.int64)(a)
+    return types.int64(c, a), lambda context, builder, _, arguments: codegen(context, builder, signature, arguments[1:])
+
+
 @kernel
 def matmul(c, a, b):
     # c (n, m) = a (n, k) @ b (k, m)
     if JIT:
         n, k = a.shape
         m = b.shape[1]
-        linked_multiply(c, (address_of(a), k, 1, address_of(b), m, 0, 0, 0, n, m, k))
+        linked_multiply(c, (operand_of(c, a), k, 1, operand_of(c, b), m, 0, 0, 0, n, m, k))
     else:
         np.matmul(a, b, out=c)
 
@@ -89,7 +100,7 @@ def matmul_bias(c, a, b, bias):
     if JIT:
         n, k = a.shape
         m = b.shape[1]
-        linked_multiply(c, (address_of(a), k, 1, address_of(b), m, 0, address_of(bias), 0, n, m, k))
+        linked_multiply(c, (operand_of(c, a), k, 1, operand_of(c, b), m, 0, operand_of(c, bias), 0, n, m, k))
     else:
         np.matmul(a, b, out=c)
         c += bias
@@ -101,7 +112,7 @@ def matmul_tn(c, a, b):
     if JIT:
         n, k = a.shape
         m = b.shape[1]
-        linked_multiply(c, (address_of(a), 1, k, address_of(b), m, 0, 0, 0, k, m, n))
+        linked_multiply(c, (operand_of(c, a), 1, k, operand_of(c, b), m, 0, 0, 0, k, m, n))
     else:
         np.matmul(a.T, b, out=c)
 
@@ -112,7 +123,7 @@ def add_matmul_tn(c, a, b):
     if JIT:
         n, k = a.shape
         m = b.shape[1]
-        linked_multiply(c, (address_of(a), 1, k, address_of(b), m, 0, address_of(c), m, k, m, n))
+        linked_multiply(c, (operand_of(c, a), 1, k, operand_of(c, b), m, 0, address_of(c), m, k, m, n))
     else:
         c += np.matmul(a.T, b)
 
@@ -123,7 +134,7 @@ def matmul_nt(c, a, b):
     if JIT:
         n, m = a.shape
         k = b.shape[0]
-        linked_multiply(c, (address_of(a), m, 1, address_of(b), m, 1, 0, 0, n, k, m))
+        linked_multiply(c, (operand_of(c, a), m, 1, operand_of(c, b), m, 1, 0, 0, n, k, m))
     else:
         np.matmul(a, b.T, out=c)
 
@@ -134,6 +145,6 @@ def add_matmul_nt(c, a, b):
     if JIT:
         n, m = a.shape
         k = b.shape[0]
-        linked_multiply(c, (address_of(a), m, 1, address_of(b), m, 1, address_of(c), k, n, k, m))
+        linked_multiply(c, (operand_of(c, a), m, 1, operand_of(c, b), m, 1, address_of(c), k, n, k, m))
     else:
         c += np.matmul(a, b.T)

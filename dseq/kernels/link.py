@@ -8,6 +8,8 @@ slot first holds a Python function that loads (or compiles) the kernel, puts its
 import ctypes
 import os
 import traceback
+from collections.abc import Hashable
+from functools import cache
 
 import llvmlite.binding
 import numpy as np
@@ -18,6 +20,7 @@ from numba.core import cgutils
 from dseq.kernels.base import JIT, address, primitive
 
 ELEMENTS = (types.float32, types.float64)
+_slots = {}  # by primitive, then by element type
 
 
 class Slot:
@@ -32,7 +35,8 @@ class Slot:
     def __init__(self, compiled, element, ints):
         self.compiled = compiled
         self.signature = (types.CPointer(element), *[types.int64] * ints)
-        self.symbol = f"dseq_{compiled.py_func.__name__}_{element}"
+        function = compiled.py_func
+        self.symbol = f"{function.__module__}.{function.__qualname__}.{element}"
         self.kind = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_int64] * (ints + 3))
         self.first_call = self.kind(self._load_and_call)
         self.word = np.array([ctypes.cast(self.first_call, ctypes.c_void_p).value], np.int64)
@@ -83,7 +87,35 @@ def linked(compiled, ints):
 
         return types.void(pointer, types.UniTuple(types.int64, ints)), codegen
 
+    _slots[call] = slots
     return call
+
+
+def callees(compiled, signature) -> list:
+    """The linked kernels a kernel calls, itself or through others: what else must be ready before it runs.
+
+    Args:
+        compiled: What `kernel` made.
+        signature: Its argument types; linked kernels take their element type from the first, what is written.
+
+    Returns:
+        Pairs of a linked kernel and its argument types.
+    """
+    element = getattr(signature[0], "dtype", None) if signature else None
+    return [(s[element].compiled, s[element].signature) for s in _reached(compiled) if element in s]
+
+
+@cache
+def _reached(compiled) -> list:
+    """The slots by element type of all linked kernels that the text of a kernel names."""
+    found, function = {}, compiled.py_func
+    for name in function.__code__.co_names:
+        value = function.__globals__.get(name)
+        if isinstance(value, Hashable) and value in _slots:
+            found[id(_slots[value])] = _slots[value]
+        elif hasattr(value, "py_func") and value is not compiled:
+            found |= {id(slots): slots for slots in _reached(value)}
+    return list(found.values())
 
 
 def address_of_data(context, builder, kind, value):

@@ -31,6 +31,25 @@ def words(value) -> list[int]:
     return [0, 0, value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides]
 
 
+def row(name, place, arguments) -> list[int]:
+    """A row of the table.
+
+    Args:
+        name: The kernel's name, for the message.
+        place: The kernel's address.
+        arguments: The machine words of all its arguments.
+
+    Raises:
+        ValueError: If there are more words than a call can pass.
+    """
+    if len(arguments) > MOST_WORDS:
+        raise ValueError(
+            f"A call of a kernel may take {MOST_WORDS} machine words: 5 for an array and 2 for each axis, 1 for an "
+            f"int or None. Received: {len(arguments)} words for kernel {name}. Split the call."
+        )
+    return [place, len(arguments), *arguments]
+
+
 @primitive(twin=None)
 def _call(typingctx, function, count, arguments):
     def codegen(context, builder, signature, args):

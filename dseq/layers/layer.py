@@ -1,31 +1,21 @@
 """The base of every layer: names, weights, shapes, and how a layer is called."""
 
 import inspect
+import threading
 import warnings
-from contextlib import contextmanager
 from math import prod
 
 import numpy as np
 
 from dseq import initializers
+from dseq.layers.building import build_once, misfit, new_version, scope
+from dseq.layers.plain import plain
 from dseq.program import naming, seeds
 from dseq.program.floatx import standardize
 from dseq.program.plan import Plan
 from dseq.program.step import Step
 from dseq.program.tensor import Node, Tensor
 from dseq.program.variable import Variable
-
-_scopes = []
-
-
-@contextmanager
-def name_scope(name):
-    """Puts `name/` before the paths of weights made inside."""
-    _scopes.append(name)
-    try:
-        yield
-    finally:
-        _scopes.pop()
 
 
 class Layer:
@@ -42,6 +32,13 @@ class Layer:
         input_shape: Shape of one sample, for the first layer of a `Sequential`; prefer `dseq.Input`.
         input_dim: The same for vectors, an integer.
     """
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = build_once(cls.build)
+
+    takes_any_type = False  # True: `lower` gets inputs of the type they were declared with, not cast to floats
 
     def __new__(cls, *args, **kwargs):
         # The constructor's arguments are kept, so that `get_config` is written once, here.
@@ -81,6 +78,7 @@ class Layer:
                 input_shape = (input_dim,)
             elif not isinstance(input_shape, tuple | list):
                 input_shape = (input_shape,)
+        self._auto_named = name is None
         self.name = name or naming.auto_name(naming.snake_case(kind))
         self.dtype = standardize(dtype)
         self.autocast = autocast
@@ -90,8 +88,19 @@ class Layer:
         self._trainable_variables = []
         self._non_trainable_variables = []
         self._inbound_nodes = []
-        self._eager_steps = {}
         self._axes = {}
+        self._version = new_version()
+        self.__setstate__({})
+
+    # Copies: `copy.deepcopy` and `pickle` take what the layer is, not what is bound to its memory.
+
+    def __getstate__(self):
+        return {k: v for k, v in vars(self).items() if k not in ("_lock", "_eager_steps")}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._lock = threading.RLock()
+        self._eager_steps = {}
 
     # Weights.
 
@@ -118,7 +127,7 @@ class Layer:
         shape = tuple(shape or ())
         name = name or "variable"
         values = initializers.get(initializer or "glorot_uniform")(shape, dtype=dtype or self.dtype)
-        path = "/".join([*_scopes, self.name, name])
+        path = "/".join([*scope(), self.name, name])
         variable = Variable(values, dtype or self.dtype, name, path, trainable and self.trainable)
         (self._trainable_variables if trainable else self._non_trainable_variables).append(variable)
         return variable
@@ -126,6 +135,11 @@ class Layer:
     def _sublayers(self):
         """`(attribute, layer)` for each layer inside this one; weights files use the attributes as group names."""
         return []
+
+    @property
+    def graph_version(self) -> int:
+        """A number that grows whenever the layers inside become others: what was lowered before is then stale."""
+        return max([self._version, *(layer.graph_version for _, layer in self._sublayers())])
 
     @property
     def variables(self) -> list:
@@ -217,7 +231,8 @@ class Layer:
     # Shapes.
 
     def build(self, input_shape) -> None:
-        """Makes the weights for inputs of this shape (batch axis first)."""
+        """Makes the weights for inputs of this shape (batch axis first); a second call makes no others."""
+        self.built = True
 
     def compute_output_shape(self, input_shape) -> tuple:
         """The shape the layer gives for `input_shape`, both with the batch axis."""
@@ -235,21 +250,7 @@ class Layer:
 
     def check_input(self, shape, index=0) -> None:
         """Raises if an input of this full shape does not fit the layer."""
-        problem = None
-        spec = self._axes
-        if spec.get("ndim") is not None and len(shape) != spec["ndim"]:
-            problem = f"expected ndim={spec['ndim']}, found ndim={len(shape)}. Full shape received: {tuple(shape)}"
-        elif spec.get("min_ndim") is not None and len(shape) < spec["min_ndim"]:
-            problem = (
-                f"expected min_ndim={spec['min_ndim']}, found ndim={len(shape)}. Full shape received: {tuple(shape)}"
-            )
-        else:
-            for axis, size in spec.get("axes", {}).items():
-                if shape[axis] not in (size, None):
-                    problem = (
-                        f"expected axis {axis} of input shape to have value {size}, "
-                        f"but received input with shape {tuple(shape)}"
-                    )
+        problem = misfit(self._axes, tuple(shape))
         if problem:
             raise ValueError(f'Input {index} of layer "{self.name}" is incompatible with the layer: {problem}')
 
@@ -301,8 +302,15 @@ class Layer:
         for x in arrays:
             if x.ndim == 0:
                 raise ValueError(f"Layer {self.name!r} takes arrays with a batch axis. Received: a number, {x}")
+        with self._lock:
+            return self._run(arrays, training)
+
+    def _run(self, arrays, training):
         self._build_once([x.shape for x in arrays])
-        key = training, tuple(x.shape[1:] for x in arrays)
+        if len({len(x) for x in arrays}) > 1:
+            lengths = [len(x) for x in arrays]
+            raise ValueError(f"All inputs of {self.name!r} must have the same number of samples. Received: {lengths}")
+        key = self.graph_version, training, tuple(x.shape[1:] for x in arrays)
         if key not in self._eager_steps:
             plan = Plan(training, self.dtype)
             operands = [plan.input(f"x{i}", x.shape[1:]) for i, x in enumerate(arrays)]
@@ -322,6 +330,8 @@ class Layer:
         """Writes the layer into a plan under its own name; returns the operands of its outputs."""
         for index, operand in enumerate(operands):
             self.check_input((None, *operand.shape), index)
+        if not self.takes_any_type:
+            operands = [plan.floats(x) for x in operands]
         before = plan.enter(self.name, self._trainable_variables + self._non_trainable_variables, operands)
         outputs = self.lower(plan, *operands)
         plan.leave(before)
@@ -367,7 +377,7 @@ class Layer:
         config = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
         for argument in self._arguments:
             if hasattr(self, argument):
-                config[argument] = _plain(getattr(self, argument))
+                config[argument] = plain(getattr(self, argument))
         return config
 
     @classmethod
@@ -381,19 +391,3 @@ class Layer:
 
 def _holds_tensors(values):
     return any(isinstance(x, Tensor | np.ndarray) for x in values)
-
-
-def _plain(value):
-    """A constructor's argument as JSON-ready data."""
-    if hasattr(value, "get_config"):
-        return {
-            "module": type(value).__module__.rpartition(".")[0],
-            "class_name": type(value).__name__,
-            "config": value.get_config(),
-            "registered_name": None,
-        }
-    if isinstance(value, tuple):
-        return list(value)
-    if callable(value) and hasattr(value, "name"):
-        return value.name
-    return value

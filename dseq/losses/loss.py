@@ -125,7 +125,7 @@ class Loss:
             sample_weight: One weight for each sample or each loss value, or a number.
 
         Returns:
-            A float; for reduction None an array of values.
+            A NumPy number of the loss' type; for reduction None an array of values.
         """
         values = self.call(y_true, y_pred)
         weight = None if sample_weight is None else broadcast_weight(sample_weight, values.shape)
@@ -136,7 +136,8 @@ class Loss:
         counted = self.counted(np.asarray(y_true))
         counted = np.ones(values.shape, bool) if counted is None else counted.reshape(values.shape)
         weights_sum = None if weight is None else (weight * counted).sum()
-        return float(values.sum(dtype=np.float64)) / self.denominator(int(counted.sum()), weights_sum)
+        total = values.sum(dtype=np.float64) / self.denominator(int(counted.sum()), weights_sum)
+        return np.dtype(self.dtype).type(total)
 
     def call(self, y_true, y_pred) -> np.ndarray:
         """The values of the rows, one for each sample and each axis of the predictions but the last."""

@@ -32,6 +32,10 @@ class Functional(Model):
         if not trainable:
             self.trainable = False
 
+    def __getstate__(self):
+        # Nodes in running order come first, so that a copy of a tower does not walk down all of it by recursion.
+        return {"_nodes": self._nodes} | super().__getstate__()
+
     @property
     def layers(self):
         return list(self._ordered)
@@ -87,9 +91,34 @@ class Functional(Model):
     def lower(self, plan, *inputs):
         known = {id(tensor): operand for tensor, operand in zip(self.inputs, inputs, strict=True)}
         for node in self._nodes:
-            outputs = node.layer.lower_into(plan, [known[id(t)] for t in node.inputs])
+            inputs = [known[id(t)] for t in node.inputs]
+            outputs = node.layer.lower_into(plan, inputs)
+            if isinstance(node.layer, Model):
+                _check_unchanged(node, inputs, outputs)
             known.update({id(t): operand for t, operand in zip(node.outputs, outputs, strict=True)})
         return [known[id(t)] for t in self.outputs]
+
+    def get_config(self):
+        raise ValueError(
+            f"The configuration of a functional model is not supported yet. Received: model {self.name!r}. "
+            f"Use a Sequential model, or make the model by the same code again and load its weights."
+        )
+
+
+def _check_unchanged(node, inputs, outputs):
+    """Raises if a model inside was changed so that it gives other shapes than when the model around it was made."""
+    if any(x.shape != t.shape[1:] for x, t in zip(inputs, node.inputs, strict=True)):
+        return  # other shapes came in, so others may come out
+    before, now = [t.shape[1:] for t in node.outputs], [y.shape for y in outputs]
+    fits = len(before) == len(now) and all(
+        len(a) == len(b) and all(m in (None, n) for m, n in zip(a, b, strict=True))
+        for a, b in zip(before, now, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"A model inside another must keep the shape of its output. Received: {node.layer.name!r} gives samples of "
+            f"shape {now} and gave {before} when the model around it was made. Make that model again."
+        )
 
 
 def _tensors(structure, what):

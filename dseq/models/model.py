@@ -1,9 +1,9 @@
 """The base of every model: a layer that can be trained, saved and shown."""
 
-import numpy as np
+import copy
 
 from dseq.layers.layer import Layer
-from dseq.models import summary
+from dseq.models import facts, summary
 from dseq.parallel import communicator
 from dseq.saving import weights as weights_file
 from dseq.training.trainer import Trainer
@@ -27,11 +27,24 @@ class Model(Trainer, Layer):
     """
 
     def __new__(cls, *args, **kwargs):
-        if cls is Model:
-            from dseq.models.functional import Functional
+        from dseq.models.functional import Functional
+        from dseq.models.sequential import Sequential
 
+        if cls is Model:
             cls = Functional
+        if not issubclass(cls, Functional | Sequential) or hasattr(cls, "call"):
+            raise ValueError(
+                "Models written as subclasses are not supported yet; use Sequential or Model(inputs, outputs). "
+                f"Received: class {cls.__name__}"
+            )
         return super().__new__(cls, *args, **kwargs)
+
+    def __getstate__(self):
+        state = super().__getstate__() | {"_sessions": {}}
+        if self._compiled is not None:  # what was resolved is known by the ids of losses and metrics
+            state["_compiled"] = copy.copy(self._compiled)
+            state["_compiled"].outputs, state["_compiled"]._resolved = [], {}
+        return state
 
     # The graph.
 
@@ -73,16 +86,7 @@ class Model(Trainer, Layer):
 
     def facts(self) -> list:
         """What must be equal on ranks that hold the same model, as (label, text) pairs."""
-        facts = [("model", f"{type(self).__name__} of {len(self.layers)} layers in {self.dtype}")]
-        for i, layer in enumerate(self.layers):
-            shapes = ", ".join(str(v.shape) for v in layer.variables)
-            text = f"{type(layer).__name__} {layer.name!r}, weights {shapes or 'none'}, "
-            facts.append((f"layer {i}", f"{text}{len(layer.trainable_variables)} of them trained"))
-        if self.compiled:
-            settings = ", ".join(f"{k}={v}" for k, v in sorted(self.optimizer.get_config().items()) if k != "name")
-            facts.append(("optimizer", f"{type(self.optimizer).__name__}({settings})"))
-            facts.append(("loss", getattr(self.loss, "name", str(self.loss))))
-        return facts
+        return facts.facts(self)
 
     # Showing.
 
@@ -160,7 +164,3 @@ class Model(Trainer, Layer):
                 f"{verb} that has not yet been built. Model {self.name!r}: build it first by calling it on some data, "
                 f"by `build(input_shape)`, or by an `Input` as its first layer."
             )
-
-    def __call__(self, *inputs, training=None, mask=None):
-        inputs = [np.asarray(x) if not hasattr(x, "node") and not isinstance(x, list | tuple) else x for x in inputs]
-        return super().__call__(*inputs, training=training, mask=mask)

@@ -1,7 +1,8 @@
 """A stack of layers: sugar over a graph."""
 
+from dseq.layers.building import all_or_nothing, name_scope, new_version
 from dseq.layers.core.input_layer import InputLayer
-from dseq.layers.layer import Layer, name_scope
+from dseq.layers.layer import Layer
 from dseq.models.functional import Functional
 from dseq.models.model import Model
 from dseq.program.tensor import Tensor
@@ -28,9 +29,11 @@ class Sequential(Model):
         super().__init__(trainable=trainable, name=name)
         self._functional = None
         self._stack = []
-        for layer in layers or []:
-            self._append(layer)
-        self._maybe_rebuild()
+        given = [layer for layer in layers or [] if isinstance(layer, Layer)]
+        with all_or_nothing([self, *given]):
+            for layer in layers or []:
+                self._append(layer)
+            self._maybe_rebuild()
 
     def add(self, layer, rebuild=True) -> None:
         """Adds a layer on top.
@@ -40,11 +43,12 @@ class Sequential(Model):
             rebuild: Whether to build the graph now if it can be.
 
         Raises:
-            ValueError: If it is not a layer, or its name is taken.
+            ValueError: If it is not a layer, its name is taken, or it does not fit; nothing is changed then.
         """
-        self._append(layer)
-        if rebuild:
-            self._maybe_rebuild()
+        with all_or_nothing([self, layer] if isinstance(layer, Layer) else [self]):
+            self._append(layer)
+            if rebuild:
+                self._maybe_rebuild()
 
     def _append(self, layer):
         if isinstance(layer, Tensor):
@@ -67,11 +71,11 @@ class Sequential(Model):
             if self._stack:
                 raise ValueError(f"An Input must be the first layer of a Sequential model. Received: {layer!r}")
         elif not self._stack:
-            shape = layer.first_input_shape
+            shape, dtype = layer.first_input_shape, None
             if shape is None and isinstance(layer, Model) and layer.built:
-                shape = layer.inputs[0].shape[1:]
+                shape, dtype = layer.inputs[0].shape[1:], layer.inputs[0].dtype
             if shape is not None:
-                self._stack.append(InputLayer(shape=shape))
+                self._stack.append(InputLayer(shape=shape, dtype=dtype))
         self._stack.append(layer)
 
     def pop(self, rebuild=True):
@@ -107,7 +111,7 @@ class Sequential(Model):
         self._set_graph(Functional(self._stack[0].output, x, name=self.name))
 
     def _set_graph(self, functional):
-        self._functional, self.built = functional, functional is not None
+        self._functional, self.built, self._version = functional, functional is not None, new_version()
         self._forget_steps()
 
     def build(self, input_shape=None) -> None:
@@ -125,15 +129,14 @@ class Sequential(Model):
             )
         if isinstance(self._stack[0], InputLayer):
             self._maybe_rebuild()
+            if input_shape is not None:
+                self.check_input(tuple(input_shape))
             return
         if input_shape is None:
             raise ValueError(f"You must provide an `input_shape` argument to build model {self.name!r}.")
-        self._stack.insert(0, InputLayer(batch_shape=tuple(input_shape)))
-        try:
+        with all_or_nothing([self]):  # if the shape does not fit, the model may still be built on another
+            self._stack.insert(0, InputLayer(batch_shape=tuple(input_shape)))
             self._maybe_rebuild()
-        except Exception:
-            self._stack.pop(0)  # the shape did not fit: the model may still be built on another
-            raise
 
     # What the graph knows.
 
@@ -234,10 +237,9 @@ class Sequential(Model):
 
         made = []
         for entry in config["layers"]:
-            layer_class = (
-                Sequential if entry["class_name"] == "Sequential" else getattr(known, entry["class_name"], None)
-            )
-            if layer_class is None:
-                raise ValueError(f"Unknown layer class in the configuration. Received: {entry['class_name']!r}")
+            name = entry["class_name"]
+            layer_class = Sequential if name == "Sequential" else getattr(known, name, None)
+            if not (isinstance(layer_class, type) and issubclass(layer_class, Layer)):
+                raise ValueError(f"Unknown layer class in the configuration. Received: {name!r}")
             made.append(layer_class.from_config(entry["config"]))
         return cls(made, trainable=config.get("trainable", True), name=config["name"])

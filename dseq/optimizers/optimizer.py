@@ -352,6 +352,6 @@ class Optimizer:
 
 def _unknown(variable) -> str:
     return (
-        f"Unknown variable: {variable}. This optimizer can only be called for the variables it was originally built "
-        "with. When working with a new set of variables, you should recreate a new optimizer instance."
+        f"Unknown variable: {getattr(variable, 'path', variable)}. This optimizer can only be called for the variables "
+        "it was originally built with. After freezing or adding layers call `compile()` again, with a new optimizer."
     )

@@ -7,8 +7,9 @@ import hashlib
 
 import numpy as np
 
+from dseq.kernels.cast import cast_forward
 from dseq.program.floatx import standardize
-from dseq.program.operand import Operand
+from dseq.program.operand import Operand, flat
 
 CLOCK = ("seed", "step", "first_row")
 
@@ -29,6 +30,7 @@ class Plan:
         self.blocks = []
         self.inputs = []
         self.variables = {}
+        self.gradients = {}
         self.constants = {}
         self.scales = {}
         self.tail_size = 0
@@ -40,6 +42,8 @@ class Plan:
         self.given = []
         self.overwrites = True  # False: every backward call adds, as running a plan over several shards needs
         self._backward_calls = []
+        self._floats = {}
+        self._depth = 0
         self._needs_grad = False
         self._scope = ""
 
@@ -48,6 +52,7 @@ class Plan:
     def enter(self, name, variables, inputs):
         """Begins a layer: its name goes before its values', and it needs gradients if anything under it does."""
         previous = self._scope, self._needs_grad
+        self._depth += 1
         self._scope = f"{self._scope}/{name}" if self._scope else name
         for variable in variables:
             self.use(variable)
@@ -55,26 +60,73 @@ class Plan:
         return previous
 
     def leave(self, previous):
-        """Ends the layer that `enter` began."""
+        """Ends the layer that `enter` began; after the outermost one no weight holds a block of this plan any more."""
         self._scope, self._needs_grad = previous
+        self._depth -= 1
+        if self._depth == 0:
+            for variable in self.variables.values():
+                variable.grad = None
 
     def use(self, variable):
-        """Makes a weight known to the plan; trainable ones get a gradient block when gradients are wanted."""
-        if id(variable) not in self.variables:
-            self.variables[id(variable)] = variable
-            variable.grad = None
-            if id(variable) in self.trainable:
-                variable.grad = Operand(f"d {variable}", variable.shape, "grads", variable.dtype)
-                variable.grad.variable = variable
+        """Makes a weight known to the plan; trainable ones get a gradient block when gradients are wanted.
+
+        `variable.grad` is this plan's block while a layer is being lowered, and None at all other times: weights
+        are shared by plans, and calls hold the block itself.
+
+        Raises:
+            ValueError: If the weight is of another float type than the plan's: kernels compute in one.
+        """
+        if np.dtype(variable.dtype).kind == "f" and variable.dtype != self.dtype:
+            raise ValueError(
+                f"All layers of a model must compute in one float type, {self.dtype} here. Received: weight "
+                f"{variable.label} of {variable.dtype}. Give model and layers the same `dtype`, or none and call "
+                "`dseq.config.set_floatx` before making them."
+            )
+        known = id(variable) in self.variables
+        self.variables[id(variable)] = variable
+        if not known and id(variable) in self.trainable:
+            gradient = Operand(f"d {variable.label}", variable.shape, "grads", variable.dtype)
+            gradient.variable = variable
+            self.gradients[id(variable)] = gradient
+        variable.grad = self.gradients.get(id(variable))
 
     # What layers, losses and optimizers say.
 
     def input(self, name, shape, dtype=None):
-        """A block the trainer fills with this rank's rows: features, labels or sample weights."""
-        operand = Operand(name, tuple(shape), "activations", dtype or self.dtype)
+        """A block the trainer fills with this rank's rows: features, labels or sample weights.
+
+        Args:
+            name: What the trainer calls it.
+            shape: Its shape without the axis of rows.
+            dtype: Its type, the plan's float type unless given; that one also for floats of other sizes than 4 and 8
+                bytes, for which there are no kernels.
+
+        Raises:
+            ValueError: If the type is not one of numbers.
+        """
+        kind = np.dtype(dtype or self.dtype)
+        if kind.kind not in "fiub":
+            raise ValueError(
+                f"Data must be real numbers: floats, integers or bools. Received: dtype={dtype!r} of {name}"
+            )
+        known = kind.kind != "f" or kind.itemsize in (4, 8)
+        operand = Operand(name, tuple(shape), "activations", kind.name if known else self.dtype)
         self.blocks.append(operand)
         self.inputs.append(operand)
         return operand
+
+    def floats(self, x):
+        """An operand in the plan's float type: itself, or its values cast, once however often it is asked for."""
+        if x.dtype == self.dtype:
+            return x
+        block = x.block
+        if id(block) not in self._floats:
+            y = Operand(f"{block.label} as {self.dtype}", block.shape, block.arena, self.dtype)
+            self.blocks.append(y)
+            self.forward(cast_forward, flat(y), flat(block))
+            self._floats[id(block)] = y
+        y = self._floats[id(block)]
+        return y if x.shape == y.shape else y.reshape(x.shape)
 
     def value(self, name, shape, dtype=None):
         """A new activation.
@@ -104,7 +156,8 @@ class Plan:
         array = np.atleast_1d(np.asarray(value, dtype or self.dtype))
         key = (array.dtype.name, array.shape, array.tobytes())
         if key not in self.constants:
-            label = f"{array[0]:g}" if array.size == 1 else f"constant_{len(self.constants)}"
+            content = hashlib.sha256(key[2]).hexdigest()[:12]  # listings and digests tell contents apart
+            label = str(array[0]) if array.size == 1 else f"constant_{content}"
             self.constants[key] = Operand(label, array.shape, "constants", array.dtype.name)
             self.constants[key].array = array
         return self.constants[key]
@@ -198,8 +251,31 @@ class Plan:
         for title, calls in phases:
             if calls:
                 lines.append(f"{title}:")
-            lines += [f"  {_name(k):30s} {', '.join(map(_describe, args))}" for k, args in calls]
+            lines += [f"  {line}" for line in map(self._line, calls)]
         return "\n".join(lines)
+
+    def lines(self) -> list[str]:
+        """Each call as text, in running order, with types, shapes and the contents of constants.
+
+        Ranks whose lists are equal run the same program, and the first line that differs tells where they do not.
+        """
+        return list(map(self._line, self.calls()))
+
+    def _line(self, call):
+        kernel, args = call
+        return f"{_name(kernel):30s} {', '.join(self._describe(a) for a in args)}"
+
+    def _describe(self, argument):
+        if not isinstance(argument, Operand):
+            return str(argument)
+        if argument.arena in ("constants", "scales", "clock"):
+            return argument.label
+        lead = ()
+        if argument.per_row:
+            lead = ("n" if argument.rows_per_sample == 1 else f"n*{argument.rows_per_sample}",)
+        shape = "x".join(map(str, lead + argument.shape))
+        kind = "" if argument.dtype == self.dtype else f" {argument.dtype}"
+        return f"{argument.label}[{shape}{kind}]"
 
     def digest(self) -> str:
         """A fingerprint of the program, the same on every rank that holds the same model."""
@@ -208,15 +284,3 @@ class Plan:
 
 def _name(kernel):
     return getattr(kernel, "__name__", str(kernel))
-
-
-def _describe(argument):
-    if not isinstance(argument, Operand):
-        return str(argument)
-    if argument.arena in ("constants", "scales", "clock"):
-        return str(argument)
-    lead = ()
-    if argument.per_row:
-        lead = ("n" if argument.rows_per_sample == 1 else f"n*{argument.rows_per_sample}",)
-    shape = "x".join(map(str, lead + argument.shape))
-    return f"{argument}[{shape}]"

@@ -13,7 +13,8 @@ import numpy as np
 
 from dseq.kernels import table as call_table
 from dseq.kernels.base import JIT, address, argument_type, is_ready
-from dseq.kernels.denormal import flush, restore
+from dseq.kernels.denormal import current, flush, restore
+from dseq.kernels.link import callees
 from dseq.program.memory import adoptions, aligned
 from dseq.program.operand import Operand
 from dseq.program.plan import CLOCK
@@ -67,6 +68,11 @@ class Step:
             nbytes = block.size * np.dtype(block.dtype).itemsize
             total[block.arena] += -(-nbytes // 4) * 4  # with a multiple of 16 rows, blocks begin at 64 bytes
         self._row_bytes = total
+        overwritten = self.plan.overwritten
+        grads = [b for b in self.plan.blocks if b.arena == "activation_grads"]
+        starts = [self._before[id(block)] for block in grads] + [total["activation_grads"]]
+        bounds = zip(grads, starts, starts[1:], strict=False)
+        self._added_to = _merged((start, stop) for block, start, stop in bounds if id(block) not in overwritten)
 
     def _gradients_to_zero(self):
         """The parts of the gradient arena that the backward pass adds to, the tail among them."""
@@ -76,15 +82,10 @@ class Step:
         bounds = [
             bound
             for variable, bound in zip(self.parameters.trainable, self.parameters.bounds, strict=True)
-            if variable.grad is None or id(variable.grad.block) not in overwritten
+            if id(self.plan.gradients.get(id(variable))) not in overwritten
         ]
-        merged = []
-        for start, stop in [*bounds, (self.parameters.trainable_size, self.parameters.grads.size)]:
-            if merged and merged[-1][1] == start:
-                merged[-1][1] = stop
-            else:
-                merged.append([start, stop])
-        return [self.parameters.grads[start:stop] for start, stop in merged]
+        bounds.append((self.parameters.trainable_size, self.parameters.grads.size))
+        return [self.parameters.grads[start:stop] for start, stop in _merged(bounds)]
 
     # Preparing: which compiled kernels are needed.
 
@@ -94,6 +95,8 @@ class Step:
         for kernel, args in self._calls:
             signature = tuple(self._type(a) for a in args)
             found[kernel, signature] = None
+            if self.runner != "python":
+                found |= dict.fromkeys(callees(kernel, signature))
         if self.runner == "table":
             found[call_table.run, call_table.RUN_SIGNATURE] = None
         return list(found)
@@ -131,6 +134,7 @@ class Step:
             self._table = None
         self.rows, self._stride = rows, capacity
         self._grads = self._memory["activation_grads"][: self._row_bytes["activation_grads"] * capacity]
+        self._added = [self._grads[start * capacity : stop * capacity] for start, stop in self._added_to]
         if self.runner == "table":
             if self._table is None:
                 self._build_table()
@@ -159,7 +163,7 @@ class Step:
                 else:
                     words += call_table.words(self._value(argument))
             signature = tuple(self._type(a) for a in args)
-            rows.append([address(kernel, signature), len(words), *words])
+            rows.append(call_table.row(kernel.__name__, address(kernel, signature), words))
         width = -(-max(map(len, rows), default=2) // 8) * 8
         self._table = np.zeros((len(rows), width), np.int64)
         for r, row in enumerate(rows):
@@ -208,7 +212,8 @@ class Step:
         if self.parameters is not None:
             for gradients in self._zeroed:
                 gradients.fill(0)
-            self._grads.fill(0)
+            for gradients in self._added:
+                gradients.fill(0)
         else:
             self.tail.fill(0)
         self._run(0, self._compute_end)
@@ -223,9 +228,21 @@ class Step:
             if failed >= 0:
                 raise RuntimeError(f"Kernel {self._calls[failed][0].__name__} failed in call {failed} of the plan.")
         else:
-            settings = flush()
+            settings = current()
             try:
+                flush()
                 for kernel, args in self._bound[first:last]:
                     kernel(*args)
             finally:
                 restore(settings)
+
+
+def _merged(bounds) -> list:
+    """Ranges in rising order, with those that touch made one."""
+    merged = []
+    for start, stop in bounds:
+        if merged and merged[-1][1] == start:
+            merged[-1][1] = stop
+        else:
+            merged.append([start, stop])
+    return merged

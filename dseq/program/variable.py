@@ -1,5 +1,7 @@
 """A weight: an operand that owns its values."""
 
+import operator
+
 import numpy as np
 
 from dseq.program.floatx import standardize
@@ -30,7 +32,7 @@ class Variable(Operand):
         self.name = name
         self.trainable = trainable
         self.owner = None  # the arena that adopted it
-        self.shared = False  # whether all ranks have taken rank 0's values
+        self.synchronised = False  # whether all ranks are known to have rank 0's values
 
     @property
     def path(self) -> str:
@@ -66,6 +68,7 @@ class Variable(Operand):
                 f"Received: shape={tuple(value.shape)}"
             )
         self.array[...] = value
+        self.synchronised = False
         return self
 
     def assign_add(self, value) -> "Variable":
@@ -73,6 +76,11 @@ class Variable(Operand):
 
     def assign_sub(self, value) -> "Variable":
         return self.assign(self.array - np.asarray(value))
+
+    def __getstate__(self):
+        # A copy has memory of its own, and no part in the plans and arenas of the model it came from.
+        own = {"array": self.array.copy(), "owner": None, "grad": None, "producer": None, "synchronised": False}
+        return vars(self) | own
 
     def __array__(self, dtype=None, copy=None):
         if copy is False and (dtype is None or np.dtype(dtype) == self.array.dtype):
@@ -90,3 +98,20 @@ class Variable(Operand):
 
     def __repr__(self):
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self.array}>"
+
+    def __str__(self):
+        return repr(self)
+
+
+def _operator(function, reflected):
+    def operate(self, other):
+        other = np.asarray(other)
+        return function(other, self.array) if reflected else function(self.array, other)
+
+    return operate
+
+
+# Arithmetic gives NumPy arrays; comparison stays identity, by which plans and arenas find their variables.
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "pow", "matmul"):
+    setattr(Variable, f"__{_name}__", _operator(getattr(operator, _name), False))
+    setattr(Variable, f"__r{_name}__", _operator(getattr(operator, _name), True))

@@ -4,17 +4,47 @@ import zlib
 
 import numpy as np
 
-from dseq.training.data import class_weights, split
+from dseq.callbacks import CallbackList
+from dseq.training.data import as_arrays, class_weights, split
 
 
-def positive(value, name):
-    """The value, if it is a positive integer."""
+def positive(value, name, default=None) -> int:
+    """The value, if it is a positive integer; the default for None."""
+    if value is None:
+        return default
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
         raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
     return int(value)
 
 
-def agree(world, section, model, x, y=(), weights=(), **more):
+def whole(value, name) -> int:
+    """The value, if it is an integer of at least 0."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"`{name}` must be an integer of at least 0. Received: {name}={value!r}")
+    return int(value)
+
+
+def as_validation(data) -> tuple:
+    """`validation_data` as lists of arrays `(x, y, sample_weight)`."""
+    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+        raise ValueError(
+            "`validation_data` must be a tuple (x, y) or (x, y, sample_weight). "
+            f"Received: {type(data).__name__}" + (f" of length {len(data)}" if hasattr(data, "__len__") else "")
+        )
+    x, y, weights = (*data, None)[:3]
+    return (
+        as_arrays(x, "x of validation_data"),
+        as_arrays(y, "y of validation_data"),
+        as_arrays(weights, "sample_weight of validation_data"),
+    )
+
+
+def callback_names(callbacks) -> str:
+    """The classes of the user's callbacks: hooks on some ranks only would break ranks apart."""
+    return ", ".join(type(callback).__name__ for callback in CallbackList(callbacks).callbacks)
+
+
+def agree(world, section, model, x, y=(), weights=(), held_out=None, **more):
     """Raises the same error on every rank if the ranks' models, data or arguments differ.
 
     Args:
@@ -24,20 +54,24 @@ def agree(world, section, model, x, y=(), weights=(), **more):
         x: List of input arrays.
         y: List of target arrays.
         weights: List of arrays of sample weights.
+        held_out: Such lists for validation, or None.
         **more: Further arguments that must be equal.
     """
     if world.size == 1:
         return
-    facts = model.facts()
-    for name, arrays in (("x", x), ("y", y), ("sample_weight", weights)):
+    state = model.graph_version, id(model._compiled), tuple(map(id, model.trainable_variables))
+    known = model._agreed == state and section != "fit"  # describing a model takes as long as a small step
+    facts = [("model", "as before")] if known else model.facts()
+    given = {"x": x, "y": y, "sample_weight": weights}
+    given |= {f"validation {name}": part for name, part in zip(list(given), held_out or ([], [], []), strict=True)}
+    for name, arrays in given.items():
+        facts.append((name, f"{len(arrays)} arrays"))
         for i, array in enumerate(arrays):
             label = f"{name}[{i}]" if len(arrays) > 1 else name
-            facts += [
-                (f"{label}.shape", array.shape),
-                (f"{label}.dtype", array.dtype),
-                (f"{label} (sampled)", _sample(array)),
-            ]
+            facts += [(f"{label}.shape", array.shape), (f"{label}.dtype", array.dtype)]
+            facts.append((f"{label} (sampled)", _sample(array)))
     world.agree(section, [(label, str(value)) for label, value in [*facts, *more.items()]])
+    model._agreed = state
 
 
 def _sample(array, rows=64):
@@ -46,13 +80,15 @@ def _sample(array, rows=64):
     return f"crc32 {zlib.crc32(np.ascontiguousarray(picked).view(np.uint8)):08x}" if picked.size else "empty"
 
 
-def weights_for(weights, class_weight, y, count):
+def weights_for(weights, class_weight, y):
     """Sample weights for each output, or None."""
     if class_weight is not None:
         if weights:
             raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
         if len(y) != 1:
             raise ValueError("`class_weight` is only supported for Models with a single output.")
+        if not isinstance(class_weight, dict):
+            raise ValueError(f"`class_weight` must be a dict of weights by class. Received: {class_weight!r}")
         return [class_weights(class_weight, y[0])]
     if not weights:
         return None
@@ -73,14 +109,12 @@ def hold_out(x, y, weights, share, count):
             f"Training data contains {count} samples, which is not sufficient to split it into a validation and "
             f"training set as specified by `validation_split={share}`. Either provide more data, or another value."
         )
-    held = [split(x, at, count), split(y, at, count)]
-    if weights is not None:
-        held.append(split(weights, at, count))
-        weights = split(weights, 0, at)
-    held_out = tuple(part[0] if len(part) == 1 else part for part in held)
-    return split(x, 0, at), split(y, 0, at), weights, held_out, at
+    held_out = split(x, at, count), split(y, at, count), split(weights, at, count)
+    return split(x, 0, at), split(y, 0, at), split(weights, 0, at), held_out, at
 
 
 def is_due(epoch, frequency):
     """Whether to validate after this epoch: every so many, or those in a list that counts from 1."""
-    return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency
+    if isinstance(frequency, int | np.integer):
+        return (epoch + 1) % positive(frequency, "validation_freq") == 0
+    return epoch + 1 in frequency

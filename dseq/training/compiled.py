@@ -1,5 +1,7 @@
 """What `compile` was given: the optimizer, a loss for each output, metrics, and how they are written into a plan."""
 
+import math
+
 import numpy as np
 
 from dseq import losses, metrics, optimizers
@@ -26,134 +28,115 @@ class Compiled:
         self.loss_weights = loss_weights
         self.metrics = metrics
         self.weighted_metrics = weighted_metrics
-        self.outputs = None
-        self._resolved_for = None
+        self.outputs = []
+        self._resolved = {}
 
-    def resolve(self, names, targets, outputs) -> None:
-        """Makes the objects for these outputs.
+    def resolve(self, names, targets, outputs) -> list:
+        """The losses and metrics for these outputs, made once for the same shapes.
 
         Args:
             names: Names of the outputs.
             targets: Shape of one sample's target for each output.
             outputs: Shape of one sample of each output.
+
+        Returns:
+            An `Output` for each; they are `self.outputs` from now on.
+
+        Raises:
+            ValueError: If something does not fit; nothing is changed then.
         """
         key = tuple(names), tuple(targets), tuple(outputs)
-        if self._resolved_for == key:
-            return
+        if key not in self._resolved:
+            self._resolved[key] = self._make(*key)
+        self.outputs = self._resolved[key]
+        return self.outputs
+
+    def _make(self, names, targets, outputs):
         wanted = _per_output(self.loss, names, "loss")
         weights = _per_output(self.loss_weights, names, "loss_weights")
         plain = _metrics_per_output(self.metrics, names, "metrics")
         weighted = _metrics_per_output(self.weighted_metrics, names, "weighted_metrics")
-        several = len(names) > 1
-        self.outputs, used = [], set()
+        made, used = [], set()
         for k, name in enumerate(names):
-            loss = losses.get(wanted[k], targets[k], outputs[k]) if wanted[k] is not None else None
-            chosen = [(metrics.get(m, targets[k], outputs[k]), False) for m in plain[k]]
-            chosen += [(metrics.get(m, targets[k], outputs[k]), True) for m in weighted[k]]
-            named = []
-            for metric, is_weighted in chosen:
-                label = f"{name}_{metric.name}" if several else metric.name
-                if label in used and is_weighted:
-                    label = f"weighted_{label}"
-                unique, count = label, 0
-                while unique in used:
-                    count += 1
-                    unique = f"{label}_{count}"
-                used.add(unique)
-                named.append((unique, metric, is_weighted))
-            self.outputs.append(Output(k, name, loss, 1.0 if weights[k] is None else float(weights[k]), named))
-        for output, target, shape in zip(self.outputs, targets, outputs, strict=True):
-            output.set_shapes(target, shape)
-        self._resolved_for = key
+            shapes = targets[k], outputs[k]
+            chosen = [(metrics.get(m, *shapes), False) for m in plain[k]]
+            chosen += [(metrics.get(m, *shapes), True) for m in weighted[k]]
+            prefix = f"{name}_" if len(names) > 1 else ""
+            named = [(_unique(prefix + m.name, is_weighted, used), m, is_weighted) for m, is_weighted in chosen]
+            weight = 1.0 if weights[k] is None else float(weights[k])
+            made.append(Output(k, name, losses.get(wanted[k], *shapes), weight, named, *shapes))
+        return made
 
-    def lower(self, plan, operands, weighted) -> None:
-        """Writes losses and metrics into a plan.
 
-        Args:
-            plan: The plan, whose forward pass is written.
-            operands: The model's outputs.
-            weighted: Whether sample weights come with the data.
-        """
-        for output, y_pred in zip(self.outputs, operands, strict=True):
-            output.lower(plan, y_pred, weighted)
-
-    def feeds(self, targets, weights) -> dict:
-        """Label and weight arrays by the names of the plan's inputs.
-
-        Args:
-            targets: List of target arrays, one for each output.
-            weights: List of arrays of sample weights, or None.
-        """
-        feeds = {}
-        for output, y, w in zip(self.outputs, targets, weights or [None] * len(targets), strict=True):
-            for label, shape, dtype in output.blocks.values():
-                feeds[label] = np.asarray(y).reshape(len(y), *shape), dtype
-            if w is not None:
-                feeds[output.weight_label] = output.spread(w), None
-        return feeds
+def _unique(label, is_weighted, used):
+    """A name for the logs that is not in use yet, as Keras makes it."""
+    if label in used and is_weighted:
+        label = f"weighted_{label}"
+    unique, count = label, 0
+    while unique in used:
+        count += 1
+        unique = f"{label}_{count}"
+    used.add(unique)
+    return unique
 
 
 class Output:
-    """One output with its loss and metrics, and where their sums lie in the tail."""
+    """One output of a model with its loss and metrics.
 
-    def __init__(self, index, name, loss, weight, metrics):
+    Args:
+        index: Which output it is.
+        name: Its name.
+        loss: A `Loss` or None.
+        loss_weight: Its share of the total loss.
+        metrics: List of `(name, metric, takes weights)`.
+        target_shape: Shape of one sample's target as the user has it.
+        output_shape: Shape of one sample of the output.
+
+    Attributes:
+        values: How many loss values one sample gives.
+        blocks: `{(shape, type): label}`: the losses and metrics may want the labels in several forms.
+    """
+
+    def __init__(self, index, name, loss, loss_weight, metrics, target_shape, output_shape):
         self.index = index
         self.name = name
         self.loss = loss
-        self.loss_weight = weight
+        self.loss_weight = loss_weight
         self.metrics = metrics
-        self.weight_label = f"sample_weight_{index}"
-        self.blocks = {}
-
-    def set_shapes(self, target_shape, output_shape) -> None:
-        """Which label blocks the loss and the metrics read: shape and type may differ between them."""
-        self.values = self.loss.values_per_sample(output_shape) if self.loss else _lead(output_shape)
-        self.blocks = {}
-        for reader in [self.loss, *(metric for _, metric, _ in self.metrics)]:
+        self.values = loss.values_per_sample(output_shape) if loss else math.prod(output_shape[:-1])
+        self.blocks, self._forms = {}, {}
+        for reader in [loss, *(metric for _, metric, _ in metrics)]:
             if reader is not None:
                 shape, dtype = reader.target(target_shape, output_shape)
-                count = len(self.blocks)
-                label = f"y_{self.index}" if count == 0 else f"y_{self.index}_{count}"
-                self.blocks.setdefault((tuple(shape), dtype), (label, shape, dtype))
-        self._target_shape, self._output_shape = target_shape, output_shape
-        self.loss_labels = None
+                self._forms[id(reader)] = form = tuple(shape), dtype
+                label = f"y_{index}_{len(self.blocks)}" if self.blocks else f"y_{index}"
+                self.blocks.setdefault(form, label)
+
+    def label_of(self, reader) -> str:
+        """The label block that a loss or metric reads."""
+        return self.blocks[self._forms[id(reader)]]
+
+    def lower(self, plan, y_pred, weighted) -> "Bound":
+        """Writes the loss and the metrics into a plan.
+
+        Args:
+            plan: The plan, whose forward pass is written.
+            y_pred: Operand of the output.
+            weighted: Whether sample weights come with the data.
+        """
+        labels = {label: plan.input(label, *form) for form, label in self.blocks.items()}
+        bound = Bound(self)
+        weight = plan.input(bound.weight_label, (self.values,)) if weighted else None
         if self.loss is not None:
-            shape, dtype = self.loss.target(target_shape, output_shape)
-            self.loss_labels = self.blocks[tuple(shape), dtype][0]
-
-    def lower(self, plan, y_pred, weighted):
-        labels = {key: plan.input(label, shape, dtype) for key, (label, shape, dtype) in self.blocks.items()}
-        weight = plan.input(self.weight_label, (self.values,)) if weighted else None
-
-        def label(reader):
-            shape, dtype = reader.target(self._target_shape, self._output_shape)
-            return labels[tuple(shape), dtype]
-
-        self.total = None
-        if self.loss is not None:
-            self.total = plan.sums(f"{self.name} loss")
-            scale = plan.scale(f"scale_{self.index}")
-            self.loss.lower(plan, label(self.loss), y_pred, flat(weight), self.total, scale)
-        self.sums = {}
+            total = plan.sums(f"{self.name} loss")
+            bound.slot = total.start
+            scale = plan.scale(bound.scale)
+            self.loss.lower(plan, labels[self.label_of(self.loss)], y_pred, flat(weight), total, scale)
         for name, metric, is_weighted in self.metrics:
-            self.sums[name] = plan.sums(name, metric.slots)
-            metric.lower(plan, label(metric), y_pred, flat(weight) if is_weighted else None, self.sums[name])
-
-    def bound(self):
-        """What a session needs of this output as it was just written into a plan."""
-        slot = self.total.start if self.total is not None else None
-        sums = [
-            (name, metric, (self.sums[name].start, self.sums[name].start + metric.slots))
-            for name, metric, _ in self.metrics
-        ]
-        return Bound(self, slot, sums)
-
-    def spread(self, weights):
-        """Sample weights as one number for each loss value of a sample."""
-        weights = np.asarray(weights, np.float64)
-        if weights.size != len(weights) * self.values:
-            weights = np.repeat(weights.reshape(len(weights), -1), self.values, axis=1)
-        return weights.reshape(len(weights), self.values)
+            sums = plan.sums(name, metric.slots)
+            bound.metrics.append((name, metric, (sums.start, sums.start + metric.slots)))
+            metric.lower(plan, labels[self.label_of(metric)], y_pred, flat(weight) if is_weighted else None, sums)
+        return bound
 
 
 class Bound:
@@ -164,17 +147,32 @@ class Bound:
         metrics: List of `(name, metric, (start, stop))`.
     """
 
-    def __init__(self, output, slot, metrics):
+    def __init__(self, output):
+        self.output = output
         self.name = output.name
         self.loss = output.loss
         self.loss_weight = output.loss_weight
-        self.values = output.values
         self.scale = f"scale_{output.index}"
-        self.weight_label = output.weight_label
-        self.slot = slot
-        self.metrics = metrics
-        self._labels = output.loss_labels
-        self._selective = output.loss is not None and output.loss.counted(np.zeros(1)) is not None
+        self.weight_label = f"sample_weight_{output.index}"
+        self.slot = None
+        self.metrics = []
+        self._selective = self.loss is not None and self.loss.counted(np.zeros(1)) is not None
+
+    def feeds(self, y, weights) -> dict:
+        """Label and weight arrays by the names of the plan's inputs.
+
+        Args:
+            y: Targets, samples first.
+            weights: Sample weights, or None.
+        """
+        feeds = {label: (y.reshape(len(y), *shape), dtype) for (shape, dtype), label in self.output.blocks.items()}
+        if weights is not None:
+            values = self.output.values
+            weights = np.asarray(weights, np.float64)
+            if weights.size != len(weights) * values:
+                weights = np.repeat(weights.reshape(len(weights), -1), values, axis=1)
+            feeds[self.weight_label] = weights.reshape(len(weights), values)
+        return feeds
 
     def counts(self, feed, order, lo, hi):
         """What the loss divides by: the number of values it counts in a global batch, and the sum of their weights.
@@ -183,16 +181,12 @@ class Bound:
         """
         weighted = self.loss.reduction == "mean_with_sample_weight"
         if not (weighted or self._selective):
-            return (hi - lo) * self.values, None
+            return (hi - lo) * self.output.values, None
         weights = feed.rows(self.weight_label, order, lo, hi) if weighted else None
         if not self._selective:
-            return (hi - lo) * self.values, None if weights is None else weights.sum()
-        counted = self.loss.counted(feed.rows(self._labels, order, lo, hi))
+            return (hi - lo) * self.output.values, None if weights is None else weights.sum()
+        counted = self.loss.counted(feed.rows(self.output.label_of(self.loss), order, lo, hi))
         return counted.sum(), None if weights is None else (weights.reshape(counted.shape) * counted).sum()
-
-
-def _lead(shape):
-    return int(np.prod(shape[:-1]))
 
 
 def _per_output(value, names, what):
@@ -208,8 +202,6 @@ def _per_output(value, names, what):
                 f"`{what}` must have one entry for each of the {len(names)} outputs {list(names)}. Received: {value}"
             )
         return list(value)
-    if len(names) > 1 and value is not None:
-        return [value] * len(names)
     return [value] * len(names)
 
 

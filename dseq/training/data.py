@@ -1,8 +1,10 @@
 """Arrays on their way into a step's input blocks."""
 
+import math
+
 import numpy as np
 
-from dseq.kernels.base import JIT
+from dseq.kernels.base import JIT, argument_type
 from dseq.kernels.reshape import gather_rows
 
 GATHERED = ("float32", "float64", "uint8", "int32", "int64")
@@ -75,13 +77,30 @@ class Feed:
 
     Args:
         arrays: `{input block: array}` or `{input block: (array, type)}`; samples along the first axis.
+        blocks: Names of all input blocks, each of which must be fed.
+
+    Attributes:
+        kinds: The blocks and the types of their arrays: what decides which kernels move them.
     """
 
-    def __init__(self, arrays):
+    def __init__(self, arrays, blocks):
         self._arrays = {}
         for label, array in arrays.items():
             array, dtype = array if isinstance(array, tuple) else (array, None)
             self._arrays[label] = _rows(np.asarray(array), dtype)
+        if set(self._arrays) != set(blocks):
+            raise ValueError(f"Every input block must be fed. Received: {sorted(self._arrays)} for {sorted(blocks)}")
+        self.kinds = tuple((label, array.dtype.name) for label, array in self._arrays.items())
+
+    def signatures(self, step) -> list:
+        """The (kernel, argument types) that move the arrays into a step's blocks."""
+        types = {block.label: block.dtype for block in step.plan.inputs}
+        order = np.empty(0, np.int64)
+        found = {}
+        for label, array in self._arrays.items():
+            arguments = np.empty((0, 0), types[label]), array, order
+            found[gather_rows, tuple(map(argument_type, arguments))] = None
+        return list(found)
 
     def fill(self, step, order, lo, hi) -> None:
         """Copies rows into the blocks of `step`, which is bound for hi - lo rows.
@@ -103,7 +122,7 @@ class Feed:
 
     def label_range(self) -> str:
         """Smallest and largest of the integer labels, for messages."""
-        labels = [array for array in self._arrays.values() if array.dtype == np.int32]
+        labels = [a for label, a in self._arrays.items() if label.startswith("y_") and a.dtype == np.int32]
         return " and ".join(f"labels from {a.min()} to {a.max()}" for a in labels)
 
     def rows(self, label, order, lo, hi):
@@ -130,8 +149,31 @@ def conform(array, shape) -> np.ndarray:
 
 def _rows(array, dtype):
     """An array as contiguous rows of a type that the gather kernel reads."""
-    if dtype is not None and array.dtype.name != dtype:
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if dtype is not None and np.dtype(dtype).kind == "i" and array.dtype.name != dtype:
+        array = _whole_numbers(array, dtype)
+    elif dtype is not None and array.dtype.name != dtype:
         array = array.astype(dtype)
     elif array.dtype.name not in GATHERED:
         array = array.astype(np.float32 if array.dtype.itemsize <= 2 else np.float64)
-    return np.ascontiguousarray(array).reshape(len(array), int(np.prod(array.shape[1:])))
+    rows = np.ascontiguousarray(array).reshape(len(array), math.prod(array.shape[1:]))
+    return rows if rows.flags.writeable else _alias(rows)
+
+
+def _whole_numbers(array, dtype):
+    """Labels as integers; what is no whole number, or too large, is an error and not another label."""
+    limits = np.iinfo(dtype)
+    if array.size and array.dtype.kind != "b":
+        low, high = array.min(), array.max()
+        whole = array.dtype.kind in "iu" or bool((np.floor(array) == array).all())
+        if not (whole and low >= limits.min and high <= limits.max):  # also if there is a NaN
+            raise ValueError(f"Labels must be class numbers. Received: labels from {low} to {high} of {array.dtype}")
+    return array.astype(dtype)
+
+
+def _alias(array):
+    """A read-only array seen as one that could be written: kernels are compiled for those, and only read it."""
+    interface = dict(array.__array_interface__)
+    interface["data"] = interface["data"][0], False
+    return np.asarray(type("Alias", (), {"__array_interface__": interface, "base": array})())

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dseq import config
-from dseq.kernels.base import cache_folder
+from dseq.kernels.base import address, cache_folder, is_ready
 from dseq.parallel import communicator, engine
 from dseq.parallel.shard import shard
 from dseq.program import seeds
@@ -39,13 +39,15 @@ class Session:
         self.plan = plan = Plan(self.training, model.dtype, self.trainable)
         shapes = [conform(a, s).shape for a, s in zip(x, self._shapes, strict=True)]
         inputs = []
-        for i, (shape, tensor) in enumerate(zip(shapes, model.inputs, strict=True)):
+        for i, shape in enumerate(shapes):
             model.check_input(shape, i)
+        model.output_shapes(shapes)  # each layer checks what it gets, and says so by its name
+        for i, (shape, tensor) in enumerate(zip(shapes, model.inputs, strict=True)):
             inputs.append(plan.input(f"x_{i}", shape[1:], tensor.dtype))
         self.operands = model.lower_into(plan, inputs)
         self._finish_plan(y, weighted)
         self.step = Step(plan, self._memory(), getattr(model, "_runner", "table"))
-        self._ready = False
+        self._ready = set()
         self.reset()
         if config.debug > 1 and self.world.rank == 0:
             print(plan, flush=True)
@@ -56,33 +58,52 @@ class Session:
     def _memory(self):
         return None
 
-    def begin(self, world) -> None:
-        """Before a run: kernels are compiled or loaded, weights are the same on all ranks."""
-        if not self._ready:
-            world.on_node_first(self._prepare)
-            self._ready = True
-        self._share_weights(world)
+    def begin(self, world, section, feed) -> None:
+        """Before a run: ranks have the same plan, kernels are compiled or loaded, weights are rank 0's everywhere.
 
-    def _prepare(self):
-        missing = self.step.missing()
-        if missing and self.world.rank == 0:
-            print(f"dseq: compiling {missing} kernels for this machine, once (kept in {cache_folder()})", flush=True)
-        self.step.prepare()
-
-    def _share_weights(self, world):
-        """Rank 0's weights for all, once for each weight."""
+        Args:
+            world: The communicator.
+            section: Name of the method, for messages.
+            feed: The arrays of the run.
+        """
+        if feed.kinds not in self._ready:
+            if world.size > 1 and not self._ready:
+                world.agree(section, [(f"call {i} of the plan", line) for i, line in enumerate(self.plan.lines())])
+            world.on_node_first(lambda: self._prepare(feed))
+            self._ready.add(feed.kinds)
+        self._home()
         if world.size > 1:
-            fresh = [v for v in self.model.variables if not v.shared]
-            for variable in fresh:
+            self._synchronise(world)
+
+    def _prepare(self, feed):
+        wanted = [] if self.step.runner == "python" else feed.signatures(self.step)
+        missing = self.step.missing() + sum(not is_ready(*entry) for entry in wanted)
+        if missing and self.world.rank == 0:
+            kernels = "1 kernel" if missing == 1 else f"{missing} kernels"
+            print(f"dseq: compiling {kernels} for this machine, once (kept in {cache_folder()})", flush=True)
+        self.step.prepare()
+        for entry in wanted:
+            address(*entry)
+
+    def _home(self):
+        """Sees to it that weights lie where the step expects them."""
+
+    def _synchronise(self, world):
+        """Gives all ranks rank 0's weights, if on any rank some were set since all had the same."""
+        variables = self.model.variables
+        stale = np.array([not all(v.synchronised for v in variables)], np.float64)
+        if world.allreduce_sum(stale)[0]:
+            for variable in variables:
                 world.broadcast(variable.array)
-                variable.shared = True
+                variable.synchronised = True
 
     def feed(self, x, y=(), weights=None) -> Feed:
         """The arrays of a run, ready to be moved into the step's inputs."""
         arrays = {f"x_{i}": conform(a, s) for i, (a, s) in enumerate(zip(x, self._shapes, strict=True))}
-        if y:
-            arrays |= self.model._compiled.feeds(y, weights)
-        return Feed(arrays)
+        return Feed(arrays | self._label_feeds(y, weights), [block.label for block in self.plan.inputs])
+
+    def _label_feeds(self, y, weights):
+        return {}
 
     def reset(self) -> None:
         """Begins new sums of losses and metrics."""
@@ -106,10 +127,22 @@ class Scored(Session):
                 f"Model {model.name!r} has {len(self.operands)} output(s), and each needs targets. Received: "
                 f"{len(y)} target array(s)"
             )
-        compiled.resolve(model.output_names, [a.shape[1:] for a in y], [operand.shape for operand in self.operands])
-        compiled.lower(self.plan, self.operands, weighted)
-        self.outputs = [output.bound() for output in compiled.outputs]
+        targets = [a.shape[1:] for a in y]
+        outputs = compiled.resolve(model.output_names, targets, [operand.shape for operand in self.operands])
+        self._require_loss(outputs)
+        lowered = zip(outputs, self.operands, strict=True)
+        self.outputs = [output.lower(self.plan, operand, weighted) for output, operand in lowered]
         self._factors = np.ones(self.plan.tail_size)
+
+    def _require_loss(self, outputs):
+        """Evaluating works without a loss, for the metrics."""
+
+    def _label_feeds(self, y, weights):
+        weights = weights or [None] * len(y)
+        feeds = {}
+        for output, target, weight in zip(self.outputs, y, weights, strict=True):
+            feeds |= output.feeds(target, weight)
+        return feeds
 
     def _scale(self, feed, order, lo, hi):
         """Sets what sums are divided by, which only the whole global batch tells."""
@@ -158,9 +191,9 @@ class Training(Scored):
         known = {id(v) for v in self.trainable}
         frozen = [v for v in model.variables if id(v) not in known]
         self.engine = engine.get(config.engine, self.world)
+        optimizer.build(self.trainable)  # before weights move: it may find that they are not those it knows
         parameters = Parameters(self.trainable, frozen, plan.tail_size, plan.dtype, self.engine.allocate)
         self.parameters = parameters
-        optimizer.build(self.trainable)
         lo, hi = self.engine.owned(parameters.trainable_size)
         if hi > lo:
             slots = [_slice(name, array, lo, hi, "slots") for name, array in optimizer.slots.items()]
@@ -174,16 +207,24 @@ class Training(Scored):
             )
         return parameters
 
-    def _share_weights(self, world):
+    def _require_loss(self, outputs):
+        if all(output.loss is None for output in outputs):
+            raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`. Received: loss=None")
+
+    def _home(self):
         self.parameters.adopt()
-        fresh = [v for v in self.model.variables if not v.shared]
         if self.model._seed is None:
-            self.model._seed = world.broadcast_object(seeds.next_seed())
+            self.model._seed = self.world.broadcast_object(seeds.next_seed())
         self.step.clock[0] = self.model._seed
-        if fresh and world.size > 1:
-            self.engine.broadcast(self.parameters.params)
-            for variable in fresh:
-                variable.shared = True
+
+    def _synchronise(self, world):
+        """The whole arena at once; also what only one rank's script set since the last run."""
+        self.engine.broadcast(self.parameters.params)
+        in_arena = {id(v) for v in self.parameters.variables}
+        for variable in self.model.variables:
+            if id(variable) not in in_arena:
+                world.broadcast(variable.array)
+            variable.synchronised = True
 
     @property
     def seed(self) -> int:
@@ -217,6 +258,13 @@ class Testing(Scored):
         first, last = shard(hi - lo, self.world.rank, self.world.size)
         self._run(feed, None, lo + first, lo + last, first)
         self._totals += self.step.tail * self._factors
+
+    def reduced_logs(self, world) -> dict:
+        """The logs over all ranks so far, without disturbing the sums."""
+        kept, self._totals = self._totals, world.allreduce_sum(self._totals.copy())
+        logs = self.logs()
+        self._totals = kept
+        return logs
 
     def finish(self, world, feed) -> dict:
         """The logs over all ranks."""

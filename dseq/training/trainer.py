@@ -1,131 +1,31 @@
 """Training, evaluation and prediction on all ranks: the loop."""
 
+import numpy as np
+
 from dseq.callbacks import CallbackList, LazyLogs
 from dseq.parallel import communicator
 from dseq.parallel.shard import batch_slices, epoch_order, shard
-from dseq.training.arguments import agree, hold_out, is_due, positive, weights_for
-from dseq.training.compiled import Compiled
+from dseq.training.arguments import (
+    agree,
+    as_validation,
+    callback_names,
+    hold_out,
+    is_due,
+    positive,
+    weights_for,
+    whole,
+)
+from dseq.training.compiling import Compiling
 from dseq.training.data import as_arrays, samples, split
 from dseq.training.session import Predicting, Testing, Training
 
 
-class Trainer:
-    """What makes a model trainable: `compile`, `fit`, `evaluate`, `predict`.
+class Trainer(Compiling):
+    """What makes a model trainable: `fit`, `evaluate`, `predict`.
 
-    Every method here but `compile` is called by all ranks with the same arguments. `batch_size` is the global batch:
+    Every method here is called by all ranks with the same arguments. `batch_size` is the global batch:
     each rank takes its rows of it, and results do not depend on the number of ranks.
     """
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self._compiled = None
-        self._sessions = {}
-        self.stop_training = False
-        self.history = None
-
-    # Compiling.
-
-    def compile(
-        self,
-        optimizer="rmsprop",
-        loss=None,
-        loss_weights=None,
-        metrics=None,
-        weighted_metrics=None,
-        run_eagerly=False,
-        steps_per_execution=1,
-        jit_compile="auto",
-        auto_scale_loss=True,
-    ) -> None:
-        """Says how the model is trained.
-
-        Args:
-            optimizer: Name or `Optimizer`.
-            loss: Name or `Loss`.
-            loss_weights: Weights of the losses of several outputs.
-            metrics: List of names or `Metric`s.
-            weighted_metrics: List of metrics that take sample weights into account.
-            run_eagerly: True runs the kernels as plain Python, slowly, for the debugger.
-            steps_per_execution: Steps between two calls of the callbacks' batch hooks.
-            jit_compile: `"auto"` or True: the whole step is one compiled call. False: compiled kernels are called one
-                by one from Python. Both give the same bits.
-            auto_scale_loss: Accepted as in Keras; losses are never scaled in float32 and float64.
-
-        Raises:
-            ValueError: If a name is unknown or an argument does not fit.
-        """
-        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
-            raise ValueError(f"`steps_per_execution` must be a positive integer. Received: {steps_per_execution!r}")
-        if jit_compile not in ("auto", True, False):
-            raise ValueError(f"`jit_compile` must be 'auto', True or False. Received: jit_compile={jit_compile!r}")
-        self._compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
-        self._runner = "python" if run_eagerly else "table" if jit_compile in ("auto", True) else "calls"
-        self.run_eagerly = run_eagerly
-        self.steps_per_execution = steps_per_execution
-        self.jit_compile = jit_compile
-        self._forget_steps()
-
-    @property
-    def compiled(self) -> bool:
-        """Whether `compile` was called."""
-        return self._compiled is not None
-
-    @property
-    def optimizer(self):
-        """The optimizer given to `compile`, or None."""
-        return self._compiled.optimizer if self._compiled else None
-
-    @property
-    def loss(self):
-        """The loss given to `compile`, or None."""
-        return self._compiled.loss if self._compiled else None
-
-    @property
-    def metrics(self) -> list:
-        """The metrics in use, known once the model has seen data."""
-        outputs = (self._compiled and self._compiled.outputs) or []
-        return [metric for output in outputs for _, metric, _ in output.metrics]
-
-    @property
-    def metrics_names(self) -> list:
-        """Names of what `evaluate` returns, loss first."""
-        outputs = (self._compiled and self._compiled.outputs) or []
-        return ["loss", *(name for output in outputs for name, _, _ in output.metrics)]
-
-    @property
-    def plans(self) -> dict:
-        """What has been run so far, by kind (`"training"`, `"testing"`, `"predicting"`): `print` shows the program."""
-        return {kind.lower(): session.plan for (kind, *_), session in self._sessions.items()}
-
-    def reset_metrics(self) -> None:
-        """Sets the metrics back to their beginning."""
-        for metric in self.metrics:
-            metric.reset_state()
-
-    def _require_compiled(self, method):
-        if not self.compiled:
-            raise ValueError(f"You must call `compile()` before using the model. Received: a call of `{method}()`.")
-
-    def _forget_steps(self):
-        """Drops everything bound to the graph as it was."""
-        if getattr(self, "_sessions", None):
-            self._sessions.clear()
-        self._eager_steps.clear()
-
-    def _build_optimizer(self):
-        if self.compiled and self.optimizer is not None:
-            self.optimizer.build(self.trainable_variables)
-
-    def _session(self, kind, x, y=None, weighted=False):
-        """The bound step for data of these shapes; made once."""
-        if not self.built:
-            self.build((None, *x[0].shape[1:]))
-        trainable = tuple(id(v) for v in self.trainable_variables)
-        shapes = tuple(a.shape[1:] for a in x), tuple(a.shape[1:] for a in y or []), weighted
-        key = kind.__name__, shapes, trainable if kind is Training else None
-        if key not in self._sessions:
-            self._sessions[key] = kind(self, x, y or [], weighted)
-        return self._sessions[key]
 
     # Training.
 
@@ -163,7 +63,8 @@ class Trainer:
             class_weight: `{class: weight}`.
             sample_weight: One weight per sample, or per value of the loss.
             initial_epoch: Epoch to begin with.
-            steps_per_epoch: Steps in an epoch, all batches if None.
+            steps_per_epoch: Steps in an epoch, all batches if None. The next epoch goes on where this one ended, and
+                the data begin anew, in another order, when they are used up.
             validation_steps: Steps of a validation, all batches if None.
             validation_batch_size: As `batch_size`, which it is if None.
             validation_freq: Validate every so many epochs, or in the epochs listed (the first is 1).
@@ -176,63 +77,73 @@ class Trainer:
         """
         self._require_compiled("fit")
         world = communicator.get()
-        with world.section("fit"):
+        with self._lock, world.section("fit"):
             x, y, weights = as_arrays(x, "x"), as_arrays(y, "y"), as_arrays(sample_weight, "sample_weight")
-            batch_size = positive(32 if batch_size is None else batch_size, "batch_size")
-            agree(world, "fit", self, x, y, weights, batch_size=batch_size, epochs=epochs)
+            batch_size = positive(batch_size, "batch_size", 32)
+            held_out = None if validation_data is None else as_validation(validation_data)
+            agree(
+                world, "fit", self, x, y, weights, held_out=held_out, batch_size=batch_size, epochs=epochs,
+                callbacks=callback_names(callbacks), validation_split=validation_split, shuffle=shuffle,
+                class_weight=class_weight, initial_epoch=initial_epoch, steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps, validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+            )  # fmt: skip
             count = samples(x=x, y=y, sample_weight=weights)
-            weights = weights_for(weights, class_weight, y, count)
-            held_out = validation_data
             if validation_split and validation_data is None:
                 x, y, weights, held_out, count = hold_out(x, y, weights, validation_split, count)
+            weights = weights_for(weights, class_weight, y)
             session = self._session(Training, split(x, 0, batch_size), y, weights is not None)
             feed = session.feed(x, y, weights)
             slices = batch_slices(count, batch_size)
-            steps = min(len(slices), steps_per_epoch or len(slices))
-            callbacks = _callback_list(
-                callbacks, self, verbose, world, epochs=epochs, steps=steps, add_history=True, metrics=self.metrics
-            )
+            steps = positive(steps_per_epoch, "steps_per_epoch", len(slices))
+            epochs, initial_epoch = whole(epochs, "epochs"), whole(initial_epoch, "initial_epoch")
+            validate = None
+            if held_out is not None:
+                size = positive(validation_batch_size, "validation_batch_size", batch_size)
+                self._session(Testing, split(held_out[0], 0, size), held_out[1], bool(held_out[2]))  # fits, or raises
+                validate = {"batch_size": size, "steps": validation_steps}
+            watched = CallbackList(callbacks).needs_batch_logs
+            callbacks = _callback_list(callbacks, self, verbose, world, epochs=epochs, steps=steps, add_history=True)
             self.stop_training = False
-            session.begin(world)
+            session.begin(world, "fit", feed)
             callbacks.on_train_begin()
             logs = {}
+            # Epochs of earlier calls count: calling `fit` for one epoch at a time shuffles anew each time.
+            past = max(0, self._epochs_run - initial_epoch)
             for epoch in range(initial_epoch, epochs):
                 callbacks.on_epoch_begin(epoch)
                 session.reset()
-                order = epoch_order(count, session.seed, epoch, shuffle, batch_size)
-                for i, (lo, hi) in enumerate(slices[:steps]):
+                order, ordered = None, None
+                for i in range(steps):
+                    turn, batch = divmod((epoch + past) * steps + i, len(slices))
+                    if turn != ordered:
+                        order, ordered = epoch_order(count, session.seed, turn, shuffle, batch_size), turn
                     if i % self.steps_per_execution == 0:
                         callbacks.on_train_batch_begin(i)
-                    session.train(feed, order, lo, hi)
+                    session.train(feed, order, *slices[batch])
                     if (i + 1) % self.steps_per_execution == 0 or i + 1 == steps:
-                        callbacks.on_train_batch_end(i, LazyLogs(session.logs))
-                        if self.stop_training:
+                        callbacks.on_train_batch_end(i, session.logs() if watched else LazyLogs(session.logs))
+                        if watched and self._stops(world):
                             break
                 logs = session.logs()
-                if held_out is not None and is_due(epoch, validation_freq):
-                    size = validation_batch_size or batch_size
-                    logs |= self._validate(held_out, size, validation_steps, callbacks)
+                if validate and is_due(epoch, validation_freq):
+                    logs |= self._validate(held_out, callbacks, **validate)
+                self._epochs_run = epoch + past + 1
                 callbacks.on_epoch_end(epoch, logs)
-                if self.stop_training:
+                if self._stops(world):
                     break
             callbacks.on_train_end(logs)
             return self.history
 
-    def _validate(self, data, batch_size, steps, callbacks):
-        if not isinstance(data, tuple | list) or len(data) not in (2, 3):
-            raise ValueError(
-                "`validation_data` must be a tuple (x, y) or (x, y, sample_weight). "
-                f"Received: {type(data).__name__}" + (f" of length {len(data)}" if hasattr(data, "__len__") else "")
-            )
-        logs = self.evaluate(
-            *data[:2],
-            batch_size=batch_size,
-            sample_weight=data[2] if len(data) == 3 else None,
-            steps=steps,
-            callbacks=callbacks,
-            return_dict=True,
-            verbose=0,
-        )
+    def _stops(self, world):
+        """Whether a callback on any rank wants to stop: all ranks must leave the loop at the same step."""
+        if world.size > 1:
+            self.stop_training = bool(world.allreduce_sum(np.array([float(self.stop_training)]))[0])
+        return self.stop_training
+
+    def _validate(self, data, callbacks, **options):
+        x, y, weights = (part or None for part in data)
+        logs = self.evaluate(x, y, sample_weight=weights, callbacks=callbacks, return_dict=True, verbose=0, **options)
         return {f"val_{name}": value for name, value in logs.items()}
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
@@ -250,15 +161,16 @@ class Trainer:
         """
         self._require_compiled("train_on_batch")
         world = communicator.get()
-        with world.section("train_on_batch"):
+        with self._lock, world.section("train_on_batch"):
             x, y, weights = as_arrays(x, "x"), as_arrays(y, "y"), as_arrays(sample_weight, "sample_weight")
-            agree(world, "train_on_batch", self, x, y, weights)
+            agree(world, "train_on_batch", self, x, y, weights, class_weight=class_weight)
             count = samples(x=x, y=y, sample_weight=weights)
-            weights = weights_for(weights, class_weight, y, count)
+            weights = weights_for(weights, class_weight, y)
             session = self._session(Training, x, y, weights is not None)
-            session.begin(world)
+            feed = session.feed(x, y, weights)
+            session.begin(world, "train_on_batch", feed)
             session.reset()
-            session.train(session.feed(x, y, weights), None, 0, count)
+            session.train(feed, None, 0, count)
             return _returned(session.logs(), return_dict)
 
     # Evaluating.
@@ -294,23 +206,26 @@ class Trainer:
             raise ValueError(f"Arguments not recognized: {kwargs}")
         self._require_compiled("evaluate")
         world = communicator.get()
-        with world.section("evaluate"):
+        with self._lock, world.section("evaluate"):
             x, y, weights = as_arrays(x, "x"), as_arrays(y, "y"), as_arrays(sample_weight, "sample_weight")
-            batch_size = positive(32 if batch_size is None else batch_size, "batch_size")
-            agree(world, "evaluate", self, x, y, weights, batch_size=batch_size)
+            batch_size = positive(batch_size, "batch_size", 32)
+            names = callback_names(callbacks)
+            agree(world, "evaluate", self, x, y, weights, batch_size=batch_size, steps=steps, callbacks=names)
             count = samples(x=x, y=y, sample_weight=weights)
-            weights = weights_for(weights, None, y, count)
+            weights = weights_for(weights, None, y)
             session = self._session(Testing, split(x, 0, batch_size), y, weights is not None)
             feed = session.feed(x, y, weights)
-            slices = batch_slices(count, batch_size)[:steps]
+            slices = batch_slices(count, batch_size)
+            slices = slices[: positive(steps, "steps", len(slices))]
+            watched = CallbackList(callbacks).has_user_hook("on_test_batch_end")
             callbacks = _callback_list(callbacks, self, verbose, world, epochs=1, steps=len(slices))
-            session.begin(world)
+            session.begin(world, "evaluate", feed)
             session.reset()
             callbacks.on_test_begin()
             for i, (lo, hi) in enumerate(slices):
                 callbacks.on_test_batch_begin(i)
                 session.test(feed, lo, hi)
-                callbacks.on_test_batch_end(i, LazyLogs(dict))
+                callbacks.on_test_batch_end(i, session.reduced_logs(world) if watched else {})
             logs = session.finish(world, feed)
             callbacks.on_test_end(logs)
             return _returned(logs, return_dict)
@@ -344,17 +259,18 @@ class Trainer:
             An array `(samples, ...)`, or a list of them for several outputs.
         """
         world = communicator.get()
-        with world.section("predict"):
+        with self._lock, world.section("predict"):
             x = as_arrays(x, "x")
-            batch_size = positive(32 if batch_size is None else batch_size, "batch_size")
-            agree(world, "predict", self, x, batch_size=batch_size)
+            batch_size = positive(batch_size, "batch_size", 32)
+            agree(world, "predict", self, x, batch_size=batch_size, steps=steps, callbacks=callback_names(callbacks))
             count = samples(x=x)
-            slices = batch_slices(count, batch_size)[:steps]
+            slices = batch_slices(count, batch_size)
+            slices = slices[: positive(steps, "steps", len(slices))]
             count = slices[-1][1]
             session = self._session(Predicting, split(x, 0, batch_size))
             feed = session.feed(x)
             callbacks = _callback_list(callbacks, self, verbose, world, epochs=1, steps=len(slices))
-            session.begin(world)
+            session.begin(world, "predict", feed)
             callbacks.on_predict_begin()
             # Each rank predicts one run of rows, in as many steps as there are global batches. A row's bits do not
             # depend on the rows beside it, so the result is the same for any number of ranks.
@@ -366,20 +282,18 @@ class Trainer:
                 rows = session.predict(feed, first + lo, first + hi)
                 for output, part in zip(outputs, rows, strict=True):
                     output[lo:hi] = part
-                callbacks.on_predict_batch_end(
-                    i, LazyLogs(lambda lo=lo, hi=hi: {"outputs": [o[lo:hi] for o in outputs]})
-                )
+                callbacks.on_predict_batch_end(i, {"outputs": _one_or_all([output[lo:hi] for output in outputs])})
             counts = [hi - lo for lo, hi in (shard(count, r, world.size) for r in range(world.size))]
             results = [world.allgather_rows(output, counts) for output in outputs]
             callbacks.on_predict_end()
-            return results[0] if len(results) == 1 else results
+            return _one_or_all(results)
 
     def predict_on_batch(self, x):
         """The model's outputs for one global batch."""
         return self.predict(x, batch_size=samples(x=as_arrays(x, "x")), verbose=0)
 
 
-def _callback_list(callbacks, model, verbose, world, add_history=False, metrics=(), **params):
+def _callback_list(callbacks, model, verbose, world, add_history=False, **params):
     if isinstance(callbacks, CallbackList):
         return callbacks
     return CallbackList(
@@ -396,4 +310,8 @@ def _returned(logs, return_dict):
     if return_dict:
         return logs
     values = [logs["loss"], *(value for name, value in logs.items() if name != "loss")]
+    return _one_or_all(values)
+
+
+def _one_or_all(values):
     return values[0] if len(values) == 1 else values

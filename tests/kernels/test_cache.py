@@ -69,6 +69,73 @@ def test_a_folder_others_may_write_to_is_not_used(tmp_path):
     assert not list(shared.iterdir())
 
 
+def test_a_folder_of_another_user_is_not_used(tmp_path):
+    program = """
+        import os, warnings
+        from dseq.kernels import base
+        mine = os.geteuid()
+        for other, used in ((mine + 1, False), (mine, True)):
+            # To another user the folder is as a foreign one is to us; root's is trusted.
+            os.geteuid = lambda: other
+            base.cache_folder.cache_clear()
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                folder = base.cache_folder()
+            assert (folder.parent == base.config.cache) == used, folder
+            assert used or "belongs to another user" in str(caught[0].message), caught
+    """
+    run(tmp_path / "c", program)
+
+
+def test_a_relative_folder_stays_where_it_was(tmp_path):
+    (tmp_path / "later").mkdir()
+    program = f"""
+        import os
+        os.chdir({str(tmp_path)!r})
+        from dseq.kernels import base
+        os.chdir("later")
+        print(base.cache_folder())
+    """
+    assert run("here", program).stdout.startswith(f"{tmp_path}/here/kernels-")
+    home = run(
+        "~/there",
+        f"from dseq import config; assert str(config.cache) == {str(tmp_path / 'there')!r}",
+        HOME=str(tmp_path),
+    )
+    assert not home.stderr
+
+
+def test_scratch_files_are_gone_and_do_not_collide(tmp_path):
+    program = """
+        import os
+        from dseq.kernels import base
+        entries = base._Entries("name")
+        replace, seen = os.replace, []
+
+        def replacing(scratch, path):
+            seen.append(scratch)
+            if len(seen) == 1:
+                entries.save("key", "second")  # as another process of the same number would
+            replace(scratch, path)
+
+        os.replace = replacing
+        entries.save("key", "first")
+        assert len(set(seen)) == 2 and entries.load("key") == "first"
+        assert [p.name for p in base.cache_folder().iterdir()] == [entries.path("key").name]
+    """
+    run(tmp_path / "c", program)
+
+
+@pytest.mark.parametrize("setting", [{"NUMBA_OPT": "1"}, {"NUMBA_BOUNDSCHECK": "1"}, {"DSEQ_ISA": "plain"}])
+def test_the_digest_follows_settings(tmp_path, setting):
+    program = "from dseq.kernels import base; print(base.digest())"
+    plain = run(tmp_path, program, NUMBA_OPT="3", NUMBA_BOUNDSCHECK="0", DSEQ_ISA="auto").stdout
+    assert (
+        run(tmp_path, program, **({"NUMBA_OPT": "3", "NUMBA_BOUNDSCHECK": "0", "DSEQ_ISA": "auto"} | setting)).stdout
+        != plain
+    )
+
+
 def test_the_digest_follows_the_text_of_any_kernel(tmp_path):
     program = """
         import pathlib, shutil

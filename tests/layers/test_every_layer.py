@@ -115,3 +115,14 @@ def test_config_round_trip(case):
     assert again(x).shape == y.shape == (2, *layer.compute_output_shape((2, *shape))[1:])
     again.set_weights(layer.get_weights())
     np.testing.assert_array_equal(again(x), y)
+
+
+@each_layer
+def test_building_twice_makes_the_weights_once(case):
+    make, shape = CASES[case]
+    layer = make()
+    layer.build((None, *shape))
+    weights = layer.weights
+    layer.build((None, *shape))
+    layer(np.zeros((2, *shape), "float32"))
+    assert layer.built and list(map(id, layer.weights)) == list(map(id, weights))

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from dseq.kernels import denormal
+from dseq.kernels.base import JIT
+from dseq.kernels.dense import dense_backward_input, dense_forward, dense_write_input
 from dseq.kernels.rescale import rescale_backward, rescale_forward
 from dseq.program.memory import Parameters, aligned, offsets
 from dseq.program.operand import flat, matrix
@@ -55,6 +58,123 @@ def test_a_plan_can_be_read():
     text = str(plan)
     assert "rescale_forward" in text and "y[n*3]" in text and "x[n*3]" in text
     assert plan.digest() == plan.digest() != Plan().digest()
+
+
+def test_listings_tell_contents_and_types():
+    def plan_of(constant, dtype=None):
+        plan = Plan()
+        x, y = plan.input("x", (3,), dtype), plan.value("y", (3,))
+        plan.forward(rescale_forward, flat(y), flat(x), plan.constant(constant), plan.constant(1.0))
+        return plan
+
+    values = ([1.0, 2.0], [1.0, 3.0], 0.1, 0.1 + 1e-7)
+    plans = [plan_of(v) for v in values] + [plan_of(0.1, "int32")]
+    assert len({plan.digest() for plan in plans}) == len({plan.lines()[0] for plan in plans}) == 5
+    assert plans[2].lines() == plan_of(0.1).lines() and "x[n*3]" in plans[2].lines()[0]
+    assert "x[n*3 int32]" in plans[4].lines()[0] and plans[4].lines()[0] in str(plans[4])
+
+
+def test_listings_are_the_same_in_every_process():
+    # Names and contents, no addresses and no values of weights.
+    lines = []
+    for value in (1.0, 2.0):
+        weight = Variable(np.full(3, value), name="w")
+        plan = Plan(training=True, trainable=[weight])
+        before = plan.enter("layer", [weight], [])
+        y = plan.value("y", (3,))
+        plan.forward(rescale_forward, flat(y), weight, plan.constant(2.0), plan.constant(1.0))
+        plan.backward(rescale_backward, weight.grad, flat(y.grad), plan.constant(2.0))
+        plan.give(y.grad)
+        plan.leave(before)
+        lines.append(plan.lines())
+    assert lines[0] == lines[1] and "d w[3]" in lines[0][1]
+
+
+def test_a_weight_keeps_no_block_of_a_plan():
+    weight = Variable(np.ones(3), name="w")
+    first, second = (Plan(training=True, trainable=[weight]) for _ in range(2))
+    outer = first.enter("outer", [], [])
+    inner = first.enter("inner", [weight], [])
+    block = weight.grad
+    assert block is first.gradients[id(weight)]
+    before = second.enter("layer", [weight], [])  # as a layer that runs another while it is lowered
+    assert weight.grad is second.gradients[id(weight)] is not block
+    second.leave(before)
+    first.leave(inner)
+    inner = first.enter("inner_again", [weight], [])
+    assert weight.grad is block
+    first.leave(inner)
+    first.leave(outer)
+    assert weight.grad is None
+    Plan().enter("inference", [weight], [])
+    assert weight.grad is None
+
+
+def test_a_weight_of_another_float_type_is_refused():
+    plan = Plan(dtype="float32")
+    plan.use(Variable(np.zeros(2), "int64", name="count"))
+    with pytest.raises(ValueError, match="one float type, float32 here. Received: weight w of float64"):
+        plan.use(Variable(np.zeros(2), "float64", name="w"))
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_inputs_become_floats_once(runner):
+    plan = Plan(dtype="float32")
+    x = plan.input("x", (2, 3), "uint8")
+    y = plan.floats(x)
+    again = plan.floats(x.reshape((6,)))
+    assert again.block is y.block and again.shape == (6,) and len(plan.forward_calls) == 1
+    assert plan.floats(y) is y and (y.dtype, x.dtype) == ("float32", "uint8")
+    step = Step(plan, runner=runner)
+    step.bind(5)
+    step.input("x")[...] = np.arange(30).reshape(5, 2, 3) * 8
+    step.compute()
+    np.testing.assert_array_equal(step.array(again), np.arange(30).reshape(5, 6) * 8)
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_only_gradients_that_are_added_to_are_zeroed(runner):
+    weight = Variable(np.ones((2, 2)), "float64", name="w")
+    plan = Plan(training=True, dtype="float64", trainable=[weight])
+    x = plan.input("x", (2,))
+    before = plan.enter("layer", [weight], [x])
+    a, b, c = (plan.value(name, (2,)) for name in "abc")
+    for y in (a, b, c):
+        plan.forward(dense_forward, y, x, weight, None)
+    plan.backward(dense_backward_input, a.grad, b.grad, weight, first=dense_write_input)
+    plan.backward(rescale_backward, flat(b.grad), flat(c.grad), plan.constant(2.0))
+    plan.give(c.grad)
+    plan.leave(before)
+    assert plan.overwritten == {id(a.grad)}
+    step = Step(plan, Parameters([weight], [], 0, "float64"), runner)
+    step.bind(3)
+    step._grads.view("float64")[...] = 7
+    step.compute()
+    assert (step.array(a.grad) == 0).all() and (step.array(b.grad) == 0).all() and (step.array(c.grad) == 0).all()
+    step.array(c.grad)[...] = 1
+    step._run(step._forward_end, step._compute_end)
+    assert (step.array(b.grad) == 2).all() and (step.array(a.grad) == 4).all()
+    assert sum(part.size for part in step._added) == 2 * a.size * 8 * 16
+
+
+@pytest.mark.skipif(not JIT, reason="plain Python keeps denormal numbers")
+def test_an_interrupt_leaves_no_settings_behind(monkeypatch):
+    plan = Plan()
+    scaled(plan, plan.input("x", (3,)), 2.0)
+    step = Step(plan, runner="calls")
+    step.bind(2)
+    before = denormal.current()
+
+    def interrupted():
+        denormal.flush()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dseq.program.step.flush", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        step.compute()
+    now = denormal.current()
+    denormal.restore(before)
+    assert now == before
 
 
 def test_views_of_an_operand():

@@ -263,3 +263,100 @@ def test_a_nan_batch_is_the_users_to_judge():
     with pytest.raises(RuntimeError, match="Invalid loss"):
         stop = keras.callbacks.TerminateOnNaN(raise_error=True)
         classifier().fit(x, Y, verbose=0, callbacks=[stop])
+
+
+def test_logs_of_batches_can_be_kept():
+    kept = []
+
+    class Keep(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            kept.append(logs)
+
+    classifier().fit(X, Y, batch_size=10, verbose=0, callbacks=[Keep()])
+    assert len({logs["loss"] for logs in kept}) == 5 and all(type(logs) is dict for logs in kept)
+
+
+def test_logs_of_evaluation_and_prediction():
+    seen, outputs = [], []
+
+    class Watch(keras.callbacks.Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            seen.append(logs)
+
+        def on_predict_batch_end(self, batch, logs=None):
+            outputs.append(logs["outputs"].copy())
+
+    model = classifier()
+    final = model.evaluate(X, Y, batch_size=20, verbose=0, return_dict=True, callbacks=[Watch()])
+    assert len(seen) == 3 and seen[-1] == final != seen[0]
+    whole = model.predict(X, batch_size=20, verbose=0, callbacks=[Watch()])
+    np.testing.assert_array_equal(np.concatenate(outputs), whole)
+
+
+def test_steps_per_epoch_go_on_through_the_data():
+    frozen = keras.optimizers.SGD(0.0)
+    model = classifier(optimizer=frozen)
+    losses = model.fit(X, Y, batch_size=10, steps_per_epoch=2, epochs=5, shuffle=False, verbose=0).history["loss"]
+    rows = [np.r_[k * 20 % 50 : k * 20 % 50 + 10, (k * 20 + 10) % 50 : (k * 20 + 10) % 50 + 10] for k in range(5)]
+    expected = [model.evaluate(X[r], Y[r], verbose=0)[0] for r in rows]
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
+
+
+def test_one_epoch_at_a_time_shuffles_anew_and_resuming_does_not():
+    def orders(*calls):
+        model = classifier(optimizer=keras.optimizers.SGD(0.1))
+        for options in calls:
+            model.fit(X, Y, batch_size=8, verbose=0, **options)
+        return model.get_weights()[0]
+
+    straight = orders({"epochs": 3})
+    np.testing.assert_array_equal(orders({"epochs": 1}, {"epochs": 1}, {"epochs": 1}), straight)
+    np.testing.assert_array_equal(orders({"epochs": 2}, {"epochs": 3, "initial_epoch": 2}), straight)
+
+
+def test_a_failed_call_leaves_the_next_one_right():
+    model = classifier(loss="mse", metrics=["accuracy"])
+    one_hot = np.eye(3)[Y]
+    before = model.evaluate(X, one_hot, verbose=0)
+    with pytest.raises(ValueError, match="same shape|must"):
+        model.evaluate(X, Y[:, None], verbose=0)
+    assert model.evaluate(X, one_hot, verbose=0) == before
+
+
+@pytest.mark.parametrize("labels", [Y + 2**32, Y + 0.5, np.where(Y == 1, np.nan, Y)])
+def test_labels_are_not_bent_into_class_numbers(labels):
+    with pytest.raises(ValueError, match="Labels must be class numbers. Received: labels from"):
+        classifier().fit(X, labels, verbose=0)
+
+
+def test_class_weights_are_for_training_only():
+    model = classifier(optimizer=keras.optimizers.SGD(0.0))
+    history = model.fit(X, Y, validation_split=0.2, class_weight={1: 9.0}, verbose=0).history
+    np.testing.assert_allclose(history["val_loss"][0], model.evaluate(X[40:], Y[40:], verbose=0)[0], rtol=1e-6)
+
+
+def test_a_loss_is_needed_to_train():
+    with pytest.raises(ValueError, match="No loss to compute"):
+        classifier(loss=None).fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize("make", [lambda a: a.astype(">f4"), np.asfortranarray, lambda a: a[::-1][::-1]])
+def test_arrays_in_other_layouts(make):
+    model = classifier()
+    np.testing.assert_array_equal(model.predict(make(X), verbose=0), model.predict(X, verbose=0))
+    frozen = make(X)
+    frozen.flags.writeable = False
+    model.fit(frozen, Y, verbose=0)
+
+
+def test_threads_may_share_a_model():
+    from concurrent.futures import ThreadPoolExecutor
+
+    model = classifier()
+    expected = model.predict(X, verbose=0)
+    with ThreadPoolExecutor(4) as pool:
+        inputs = [X[i : i + 20] for i in range(30)]
+        results = list(pool.map(lambda part: model.predict(part, verbose=0), inputs))
+        results += list(pool.map(model, inputs))
+    for i, result in enumerate(results):
+        np.testing.assert_allclose(result, expected[i % 30 : i % 30 + 20], rtol=1e-6)

@@ -16,12 +16,12 @@ x = np.random.default_rng(0).random((40, 5)).astype("float32")
 y = np.arange(40) % 3
 
 
-def model(units=8, loss="sparse_categorical_crossentropy", seed=1):
-    keras.utils.set_random_seed(seed)
+def model(units=8, loss="sparse_categorical_crossentropy", activation="relu", metrics=("accuracy",)):
+    keras.utils.set_random_seed(1)
     keras.backend.clear_session()
-    made = keras.Sequential([keras.Input((5,)), layers.Dense(units, "relu"), layers.Dense(3, "softmax")])
+    made = keras.Sequential([keras.Input((5,)), layers.Dense(units, activation), layers.Dense(3, "softmax")])
     if loss:
-        made.compile("adam", loss, metrics=["accuracy"])
+        made.compile("adam", loss, metrics=list(metrics))
     return made
 
 
@@ -38,10 +38,19 @@ if world.rank == 0:
     (folder / "short.weights.h5").write_bytes(good.read_bytes()[:3000])
 world.barrier()
 
+terminate = keras.callbacks.TerminateOnNaN()
 differs = {
     "model differs": lambda: model(units=only_here(9, 8)).fit(x, y, verbose=0),
     "data differ": lambda: model().fit(x, only_here(y[::-1].copy(), y), verbose=0),
     "shapes differ": lambda: model().fit(only_here(x[:20], x), only_here(y[:20], y), verbose=0),
+    "activation differs": lambda: model(activation=only_here("tanh", "relu")).fit(x, y, verbose=0),
+    "metrics differ": lambda: model(metrics=only_here([], ["accuracy"])).fit(x, y, verbose=0),
+    "steps differ": lambda: model().fit(x, y, verbose=0, steps_per_epoch=only_here(1, 2)),
+    "epochs differ": lambda: model().fit(x, y, verbose=0, epochs=3, initial_epoch=only_here(1, 0)),
+    "validation differs": lambda: model().fit(x, y, verbose=0, validation_data=only_here(None, (x, y))),
+    "order differs": lambda: model().fit(x, y, verbose=0, shuffle=only_here(True, False)),
+    "steps of predict differ": lambda: model().predict(x, verbose=0, steps=only_here(1, 2)),
+    "callbacks differ": lambda: model().fit(x, y, verbose=0, callbacks=only_here([terminate], [])),
     "methods differ": lambda: getattr(model(), only_here("predict", "evaluate"))(x, *only_here((), (y,)), verbose=0),
 }
 CASES = differs if world.size > 1 else {}

@@ -1,0 +1,105 @@
+"""What building layers needs: weights are made once, wholly or not at all, under the names of the models around."""
+
+import functools
+import itertools
+import threading
+from contextlib import contextmanager
+
+_versions = itertools.count(1)
+
+
+class _Names(threading.local):
+    scope = ()
+
+
+_names = _Names()
+
+
+def new_version() -> int:
+    """A number above all that were given before."""
+    return next(_versions)
+
+
+def scope() -> tuple:
+    """The names of the models that are being built in this thread, the outermost first."""
+    return _names.scope
+
+
+@contextmanager
+def name_scope(name):
+    """Puts `name/` before the paths of weights made inside."""
+    before = _names.scope
+    _names.scope = (*before, name)
+    try:
+        yield
+    finally:
+        _names.scope = before
+
+
+def misfit(rule, shape):
+    """What is wrong with a full shape, as text; None if nothing is.
+
+    Args:
+        rule: Dict of `ndim`, `min_ndim` and `axes`, as `Layer.require` keeps it.
+        shape: The shape.
+    """
+    if rule.get("ndim") is not None and len(shape) != rule["ndim"]:
+        return f"expected ndim={rule['ndim']}, found ndim={len(shape)}. Full shape received: {shape}"
+    if rule.get("min_ndim") is not None and len(shape) < rule["min_ndim"]:
+        return f"expected min_ndim={rule['min_ndim']}, found ndim={len(shape)}. Full shape received: {shape}"
+    for axis, size in rule.get("axes", {}).items():
+        if shape[axis] not in (size, None):
+            return f"expected axis {axis} of input shape to have value {size}, but received input with shape {shape}"
+    return None
+
+
+@contextmanager
+def all_or_nothing(layers):
+    """Puts layers, and those inside them, back as they were if the body raises.
+
+    Args:
+        layers: List of layers.
+    """
+    kept = [(layer, _shallow(vars(layer))) for layer in _family(layers)]
+    try:
+        yield
+    except BaseException:
+        for layer, state in kept:
+            vars(layer).update(state)
+            for name in set(vars(layer)) - set(state):
+                delattr(layer, name)
+        raise
+
+
+def _family(layers):
+    found, waiting = {}, list(layers)
+    while waiting:
+        layer = waiting.pop()
+        if id(layer) not in found:
+            found[id(layer)] = layer
+            waiting += [inner for _, inner in layer._sublayers()]
+    return found.values()
+
+
+def _shallow(state):
+    return {k: v.copy() if type(v) in (list, dict) else v for k, v in state.items()}
+
+
+def build_once(build):
+    """Wraps a layer's `build`: it sets `built`, and a layer that has weights gets no others.
+
+    Args:
+        build: The method `(self, *input_shapes)`.
+    """
+
+    @functools.wraps(build)
+    def wrapped(self, *args, **kwargs):
+        if self.built and (self._trainable_variables or self._non_trainable_variables):
+            for index, shape in enumerate([*args, *kwargs.values()]):
+                self.check_input(tuple(shape), index)
+            return
+        with all_or_nothing([self]):
+            build(self, *args, **kwargs)
+        self.built = True
+
+    return wrapped

@@ -1,0 +1,119 @@
+"""What `compile` adds to a model: its optimizer, losses and metrics, and the steps made for them."""
+
+from dseq.training.compiled import Compiled
+from dseq.training.session import Training
+
+
+class Compiling:
+    """The part of a model that `compile` sets, and the sessions in which it runs."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._compiled = None
+        self._sessions = {}
+        self._epochs_run = 0
+        self._agreed = None  # the state in which all ranks were found to have the same model
+        self.stop_training = False
+        self.history = None
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+        auto_scale_loss=True,
+    ) -> None:
+        """Says how the model is trained.
+
+        Args:
+            optimizer: Name or `Optimizer`.
+            loss: Name or `Loss`.
+            loss_weights: Weights of the losses of several outputs.
+            metrics: List of names or `Metric`s.
+            weighted_metrics: List of metrics that take sample weights into account.
+            run_eagerly: True runs the kernels as plain Python, slowly, for the debugger.
+            steps_per_execution: Steps between two calls of the callbacks' batch hooks.
+            jit_compile: `"auto"` or True: the whole step is one compiled call. False: compiled kernels are called one
+                by one from Python. Both give the same bits.
+            auto_scale_loss: Accepted as in Keras; losses are never scaled in float32 and float64.
+
+        Raises:
+            ValueError: If a name is unknown or an argument does not fit.
+        """
+        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ValueError(f"`steps_per_execution` must be a positive integer. Received: {steps_per_execution!r}")
+        if jit_compile not in ("auto", True, False):
+            raise ValueError(f"`jit_compile` must be 'auto', True or False. Received: jit_compile={jit_compile!r}")
+        self._compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
+        self._runner = "python" if run_eagerly else "table" if jit_compile in ("auto", True) else "calls"
+        self.run_eagerly = run_eagerly
+        self.steps_per_execution = steps_per_execution
+        self.jit_compile = jit_compile
+        self._forget_steps()
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._compiled is not None
+
+    @property
+    def optimizer(self):
+        """The optimizer given to `compile`, or None."""
+        return self._compiled.optimizer if self._compiled else None
+
+    @property
+    def loss(self):
+        """The loss given to `compile`, or None."""
+        return self._compiled.loss if self._compiled else None
+
+    @property
+    def metrics(self) -> list:
+        """The metrics in use, known once the model has seen data."""
+        outputs = (self._compiled and self._compiled.outputs) or []
+        return [metric for output in outputs for _, metric, _ in output.metrics]
+
+    @property
+    def metrics_names(self) -> list:
+        """Names of what `evaluate` returns, loss first."""
+        outputs = (self._compiled and self._compiled.outputs) or []
+        return ["loss", *(name for output in outputs for name, _, _ in output.metrics)]
+
+    @property
+    def plans(self) -> dict:
+        """What has been run so far, by kind (`"training"`, `"testing"`, `"predicting"`): `print` shows the program."""
+        return {kind.lower(): session.plan for (kind, *_), session in self._sessions.items()}
+
+    def reset_metrics(self) -> None:
+        """Sets the metrics back to their beginning."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def _require_compiled(self, method):
+        if not self.compiled:
+            raise ValueError(f"You must call `compile()` before using the model. Received: a call of `{method}()`.")
+
+    def _forget_steps(self):
+        """Drops everything bound to the graph as it was."""
+        if getattr(self, "_sessions", None):
+            self._sessions.clear()
+        self._eager_steps.clear()
+
+    def _build_optimizer(self):
+        if self.compiled and self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
+
+    def _session(self, kind, x, y=None, weighted=False):
+        """The bound step for data of these shapes; made once."""
+        if not self.built:
+            self.build((None, *x[0].shape[1:]))
+        trainable = tuple(id(v) for v in self.trainable_variables)
+        shapes = tuple(a.shape[1:] for a in x), tuple(a.shape[1:] for a in y or []), weighted
+        key = kind.__name__, shapes, trainable if kind is Training else None, self.graph_version
+        if key not in self._sessions:
+            self._sessions[key] = kind(self, x, y or [], weighted)
+        return self._sessions[key]
