@@ -158,6 +158,11 @@ class Bound:
         self.metrics = []
         self._selective = self.loss is not None and self.loss.counted(np.zeros(1)) is not None
 
+    @property
+    def is_even(self) -> bool:
+        """Whether the loss divides by nothing but the number of its values."""
+        return not self._selective and self.loss.reduction != "mean_with_sample_weight"
+
     def feeds(self, y, weights) -> dict:
         """Label and weight arrays by the names of the plan's inputs.
 
@@ -179,9 +184,9 @@ class Bound:
 
         The sum is None if there are no weights or the loss does not divide by it.
         """
-        weighted = self.loss.reduction == "mean_with_sample_weight"
-        if not (weighted or self._selective):
+        if self.is_even:
             return (hi - lo) * self.output.values, None
+        weighted = self.loss.reduction == "mean_with_sample_weight"
         weights = feed.rows(self.weight_label, order, lo, hi) if weighted else None
         if not self._selective:
             return (hi - lo) * self.output.values, None if weights is None else weights.sum()

@@ -133,6 +133,9 @@ class Scored(Session):
         lowered = zip(outputs, self.operands, strict=True)
         self.outputs = [output.lower(self.plan, operand, weighted) for output, operand in lowered]
         self._factors = np.ones(self.plan.tail_size)
+        # Whether batches of the same size are divided by the same numbers.
+        self._even = all(output.loss is None or output.is_even for output in self.outputs)
+        self._scaled_for = None
 
     def _require_loss(self, outputs):
         """Evaluating works without a loss, for the metrics."""
@@ -147,12 +150,15 @@ class Scored(Session):
     def _scale(self, feed, order, lo, hi):
         """Sets what sums are divided by, which only the whole global batch tells."""
         rows = hi - lo
+        self._rows += rows
+        if rows == self._scaled_for:
+            return
         for output in self.outputs:
             if output.loss is not None:
                 part = 1.0 / output.loss.denominator(*output.counts(feed, order, lo, hi))
                 self.step.set_scale(output.scale, part * output.loss_weight)
                 self._factors[output.slot] = part * rows
-        self._rows += rows
+        self._scaled_for = rows if self._even else None
 
     def _check_faults(self, tail, feed):
         for operand, message in self.plan.faults:

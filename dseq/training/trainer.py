@@ -104,6 +104,7 @@ class Trainer(Compiling):
                 validate = {"batch_size": size, "steps": validation_steps}
             watched = CallbackList(callbacks).needs_batch_logs
             callbacks = _callback_list(callbacks, self, verbose, world, epochs=epochs, steps=steps, add_history=True)
+            hooked = callbacks.has_batch_hooks
             self.stop_training = False
             session.begin(world, "fit", feed)
             callbacks.on_train_begin()
@@ -118,10 +119,10 @@ class Trainer(Compiling):
                     turn, batch = divmod((epoch + past) * steps + i, len(slices))
                     if turn != ordered:
                         order, ordered = epoch_order(count, session.seed, turn, shuffle, batch_size), turn
-                    if i % self.steps_per_execution == 0:
+                    if hooked and i % self.steps_per_execution == 0:
                         callbacks.on_train_batch_begin(i)
                     session.train(feed, order, *slices[batch])
-                    if (i + 1) % self.steps_per_execution == 0 or i + 1 == steps:
+                    if hooked and ((i + 1) % self.steps_per_execution == 0 or i + 1 == steps):
                         callbacks.on_train_batch_end(i, session.logs() if watched else LazyLogs(session.logs))
                         if watched and self._stops(world):
                             break
