@@ -312,6 +312,7 @@ class Layer:
             raise ValueError(f"All inputs of {self.name!r} must have the same number of samples. Received: {lengths}")
         key = self.graph_version, training, tuple(x.shape[1:] for x in arrays)
         if key not in self._eager_steps:
+            self.output_shapes([x.shape for x in arrays])  # each layer inside checks what it gets
             plan = Plan(training, self.dtype)
             operands = [plan.input(f"x{i}", x.shape[1:]) for i, x in enumerate(arrays)]
             outputs = self.lower_into(plan, operands)

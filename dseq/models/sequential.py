@@ -57,7 +57,7 @@ class Sequential(Model):
             raise ValueError(
                 f"Only layers can be added to a Sequential model. Received: {layer!r} (of type {type(layer).__name__})"
             )
-        if any(layer.name == other.name for other in self._stack):
+        if any(layer.name == other.name and layer is not other for other in self._stack):
             raise ValueError(
                 f"All layers added to a Sequential model should have unique names. Name {layer.name!r} is already the "
                 f"name of a layer in this model. Update the `name` argument to pass a unique name."
@@ -130,7 +130,7 @@ class Sequential(Model):
         if isinstance(self._stack[0], InputLayer):
             self._maybe_rebuild()
             if input_shape is not None:
-                self.check_input(tuple(input_shape))
+                self.output_shapes([tuple(input_shape)])
             return
         if input_shape is None:
             raise ValueError(f"You must provide an `input_shape` argument to build model {self.name!r}.")
@@ -205,8 +205,7 @@ class Sequential(Model):
             self.build(tuple(shapes[0]))
 
     def check_input(self, shape, index=0):
-        """Raises, in the name of the first layer that cannot take the shape."""
-        self._graph("layers").output_shapes([tuple(shape)])
+        """Nothing of its own: `output_shapes` raises in the name of the first layer that cannot take the shape."""
 
     def compute_output_shape(self, input_shape):
         return self._graph("output shape").compute_output_shape(input_shape)

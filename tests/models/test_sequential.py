@@ -210,3 +210,21 @@ def test_config_round_trip():
     assert again.name == "net" and [type(a) for a in again.layers] == [type(b) for b in model.layers]
     again.set_weights(model.get_weights())
     np.testing.assert_array_equal(again(np.ones((2, 4))), model(np.ones((2, 4))))
+
+
+def test_models_may_be_nested_deeply():
+    """Each level is visited once: with two visits forty levels would take years."""
+    model = Sequential([keras.Input((4,)), Dense(4)])
+    for _ in range(40):
+        model = Sequential([model, Dense(4)])
+    assert model(np.ones((2, 4))).shape == (2, 4) and len(model.weights) == 82
+
+
+def test_one_layer_may_stand_in_several_places():
+    shared = Dense(4)
+    model = Sequential([keras.Input((4,)), shared, layers.ReLU(), shared])
+    assert len(model.layers) == 3 and len({id(w) for w in model.weights}) == 2
+    x = np.ones((2, 4), "float32")
+    np.testing.assert_allclose(model(x), shared(np.maximum(shared(x), 0)), rtol=1e-6)
+    model.pop()
+    np.testing.assert_allclose(model(x), np.maximum(shared(x), 0), rtol=1e-6)
