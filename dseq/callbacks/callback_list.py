@@ -69,7 +69,8 @@ class CallbackList(Callback):
 
     def has_user_hook(self, hook) -> bool:
         """Whether any callback but the progress bar overrides a batch hook."""
-        return any(not isinstance(h.__self__, ProgbarLogger) for h in self._batch_hooks[hook] if hasattr(h, "__self__"))
+        owners = [getattr(function, "__self__", None) for function in self._batch_hooks[hook]]  # None: a plain function
+        return any(not isinstance(owner, ProgbarLogger) for owner in owners)
 
     def set_params(self, params):
         self.params = params

@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from dseq.callbacks import CallbackList
+from dseq.callbacks import CallbackList, ProgbarLogger
 from dseq.training.data import as_arrays, class_weights, split
 
 
@@ -40,8 +40,12 @@ def as_validation(data) -> tuple:
 
 
 def callback_names(callbacks) -> str:
-    """The classes of the user's callbacks: hooks on some ranks only would break ranks apart."""
-    return ", ".join(type(callback).__name__ for callback in CallbackList(callbacks).callbacks)
+    """The classes of the callbacks, but the progress bar, which only rank 0 has.
+
+    Hooks on some ranks only would break ranks apart.
+    """
+    listed = CallbackList(callbacks).callbacks
+    return ", ".join(type(callback).__name__ for callback in listed if not isinstance(callback, ProgbarLogger))
 
 
 def agree(world, section, model, x, y=(), weights=(), held_out=None, **more):

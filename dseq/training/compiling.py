@@ -50,6 +50,7 @@ class Compiling:
         if jit_compile not in ("auto", True, False):
             raise ValueError(f"`jit_compile` must be 'auto', True or False. Received: jit_compile={jit_compile!r}")
         self._compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
+        self._agreed = None
         self._runner = "python" if run_eagerly else "table" if jit_compile in ("auto", True) else "calls"
         self.run_eagerly = run_eagerly
         self.steps_per_execution = steps_per_execution

@@ -59,6 +59,16 @@ class Watch(keras.callbacks.Callback):
 loss = made.evaluate(x, y, batch_size=16, verbose=0, callbacks=[Watch()])
 assert len(seen) == 3 and seen[-1] == loss
 same_everywhere(np.array(seen))
+# Rank 0 alone has a progress bar, also while it validates; hooks may be plain functions.
+losses = []
+watch = keras.callbacks.Callback()
+watch.on_test_batch_end = lambda batch, logs=None: losses.append(logs["loss"])
+for verbose in (2, 1):
+    made.fit(x, y, epochs=2, validation_split=0.25, verbose=verbose, callbacks=[watch])
+    made.compile("sgd", "sparse_categorical_crossentropy")
+    made.evaluate(x, y, verbose=verbose, callbacks=[watch])
+    made.predict(x, verbose=verbose)
+same_everywhere(np.array(losses))
 world.barrier()
 if world.rank == 0:
     print("together to the end")
