@@ -46,7 +46,7 @@ class LayerHarness:
         frozen = [v for v in layer.variables if id(v) not in plan.gradients]
         self.parameters = Parameters(layer.trainable_variables, frozen, plan.tail_size, plan.dtype)
         self.step = Step(plan, self.parameters, runner)
-        self.step.clock[:] = 17, 3, 0
+        self.step.clock[:3] = 17, 3, 0
         self.resize(rows, scale)
 
     def resize(self, rows, scale=1.0) -> None:

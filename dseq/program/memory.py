@@ -29,6 +29,32 @@ def offsets(shapes, dtype) -> tuple[list[int], int]:
     return starts, total
 
 
+def pack(lifetimes) -> tuple[list[int], int]:
+    """Places blocks so that those whose lives do not overlap may share memory.
+
+    Each takes the lowest place that no block alive at the same time has; large ones first.
+
+    Args:
+        lifetimes: List of (size, first, last): the size, and the first and last call that touch the block.
+
+    Returns:
+        `(starts, total)`: where each block begins, and the size of all.
+    """
+    starts, placed, total = [0] * len(lifetimes), [], 0
+    for i in sorted(range(len(lifetimes)), key=lambda i: -lifetimes[i][0]):
+        size, first, last = lifetimes[i]
+        start = 0
+        for other, stop in sorted((starts[k], starts[k] + lifetimes[k][0]) for k in placed
+                                  if lifetimes[k][1] <= last and first <= lifetimes[k][2]):  # fmt: skip
+            if other - start >= size:
+                break
+            start = max(start, stop)
+        starts[i] = start
+        placed.append(i)
+        total = max(total, start + size)
+    return starts, total
+
+
 class Parameters:
     """The weights of a training model in one arena, trainable ones first, and their gradients in another.
 

@@ -12,7 +12,8 @@ class Operand:
     Args:
         label: What listings call it.
         shape: Its shape, without the axis of rows for blocks of the activation arenas.
-        arena: `activations`, `activation_grads`, `params`, `grads`, `tail`, `slots`, `constants`, `scales` or `clock`.
+        arena: `activations`, `activation_grads`, `shared`, `shared_grads`, `params`, `grads`, `tail`, `slots`,
+            `constants`, `scales` or `clock`.
         dtype: Name of its NumPy type.
         rows_per_sample: Rows of the view that one sample makes: 1, but for flattened views.
         root: The block this is a view of; None for a block itself.
@@ -21,6 +22,7 @@ class Operand:
         grad: The block of the same shape in the matching gradient arena, or None if nobody needs it.
         array: The memory of a block that has its own (weights, constants, slots); None for the others.
         producer: The call that writes it, as (kernel, arguments).
+        mask: Operand of bytes that says which steps count, or None for all; its shape is that of the leading axes.
     """
 
     def __init__(self, label, shape, arena, dtype, rows_per_sample=1, root=None):
@@ -33,6 +35,7 @@ class Operand:
         self.grad = None
         self.array = None
         self.producer = None
+        self.mask = None
 
     @property
     def block(self) -> "Operand":
@@ -50,8 +53,12 @@ class Operand:
         return prod(self.shape) * self.rows_per_sample
 
     def reshape(self, shape) -> "Operand":
-        """The same block under another shape per sample; the gradient goes along."""
-        view = Operand(self.label, shape, self.arena, self.dtype, 1, self.block)
+        """The same block with rows of another shape; the gradient goes along.
+
+        A shape of as many elements as a sample has makes a row of each sample; a smaller one, several rows.
+        """
+        rows = self.size // prod(shape) if self.per_row and prod(shape) else self.rows_per_sample
+        view = Operand(self.label, shape, self.arena, self.dtype, rows, self.block)
         if self.grad is not None:
             view.grad = self.grad.reshape(shape)
         return view

@@ -4,14 +4,18 @@ Layers, losses and optimizers write plans; `dseq.program.step` runs them. `print
 """
 
 import hashlib
+from contextlib import contextmanager
 
 import numpy as np
 
 from dseq.kernels.cast import cast_forward
 from dseq.program.floatx import standardize
+from dseq.program.host import Exchange, Host
 from dseq.program.operand import Operand, flat
 
-CLOCK = ("seed", "step", "first_row")
+CLOCK = ("seed", "step", "first_row", "shard", "shards")
+GRADIENTS = ("activation_grads", "shared_grads")
+PER_ROW_SCALE = "1 / rows"
 
 
 class Plan:
@@ -38,11 +42,15 @@ class Plan:
         self.clock = Operand("clock", (len(CLOCK),), "clock", "int64")
         self.forward_calls = []
         self.update_calls = []
+        self.settle_calls = []
+        self.penalties = []
+        self.scored = True  # False: nobody reads what `penalty` gathers
         self.streams = 0
         self.given = []
         self.overwrites = True  # False: every backward call adds, as running a plan over several shards needs
         self._backward_calls = []
         self._floats = {}
+        self._rows_per_sample = 1
         self._depth = 0
         self._needs_grad = False
         self._scope = ""
@@ -121,31 +129,45 @@ class Plan:
             return x
         block = x.block
         if id(block) not in self._floats:
-            y = Operand(f"{block.label} as {self.dtype}", block.shape, block.arena, self.dtype)
+            y = Operand(f"{block.label} as {self.dtype}", block.shape, block.arena, self.dtype, block.rows_per_sample)
             self.blocks.append(y)
             self.forward(cast_forward, flat(y), flat(block))
             self._floats[id(block)] = y
         y = self._floats[id(block)]
-        return y if x.shape == y.shape else y.reshape(x.shape)
+        y = y if x.shape == y.shape else y.reshape(x.shape)
+        y.mask = x.mask
+        return y
 
-    def value(self, name, shape, dtype=None):
+    def value(self, name, shape, dtype=None, shared=False):
         """A new activation.
 
         Args:
             name: What listings call it, under the layer's name.
             shape: Its shape without the axis of rows.
             dtype: Its type, the plan's float type unless given.
+            shared: True for one block that belongs to no sample, as sums over the batch are.
 
         Returns:
             The operand, with `.grad` if a gradient must flow through this layer.
         """
         name = f"{self._scope}/{name}" if self._scope else name
-        operand = Operand(name, tuple(shape), "activations", dtype or self.dtype)
+        arena, rows = ("shared", 1) if shared else ("activations", self._rows_per_sample)
+        operand = Operand(name, tuple(shape), arena, dtype or self.dtype, rows)
         if self._needs_grad and dtype is None:
-            operand.grad = Operand(f"d {name}", operand.shape, "activation_grads", operand.dtype)
+            gradients = "shared_grads" if shared else "activation_grads"
+            operand.grad = Operand(f"d {name}", operand.shape, gradients, operand.dtype, rows)
             self.blocks.append(operand.grad)
         self.blocks.append(operand)
         return operand
+
+    @contextmanager
+    def folded(self, steps):
+        """Inside, each sample makes `steps` rows: layers that see one step then run over all of them at once."""
+        before, self._rows_per_sample = self._rows_per_sample, self._rows_per_sample * steps
+        try:
+            yield
+        finally:
+            self._rows_per_sample = before
 
     def constant(self, value, dtype=None):
         """A block that never changes: a number becomes an array of one element.
@@ -185,6 +207,27 @@ class Plan:
         self.faults.append((operand, message))
         return operand
 
+    def penalty(self, name, per_sample=False):
+        """A slot for what is added to the loss besides the losses of outputs; its sum over ranks counts.
+
+        Args:
+            name: What listings call it.
+            per_sample: True: a sum over samples, to be divided by the rows of the global batch. The gradient then is
+                to be multiplied by `plan.per_row_scale()`.
+
+        Returns:
+            The operand, or None where nobody asks for the loss.
+        """
+        if not self.scored:
+            return None
+        operand = self.sums(name)
+        self.penalties.append((operand, per_sample))
+        return operand
+
+    def per_row_scale(self):
+        """1 / (rows of the global batch), a float64 number."""
+        return self.scale(PER_ROW_SCALE)
+
     def stream(self) -> int:
         """A number for a layer's random draws, different for every caller of the plan."""
         self.streams += 1
@@ -209,6 +252,29 @@ class Plan:
         if args[0] is not None:
             self._backward_calls.append((kernel, args, first))
 
+    def host(self, function, *args):
+        """Appends a call of a plain Python function to the forward pass: it gets NumPy views of its operands.
+
+        The compiled step pauses for it. The first argument is what it writes.
+        """
+        self.forward(Host(function), *args)
+
+    def host_backward(self, function, *args):
+        """The same for the backward pass: the first argument is the gradient it adds to."""
+        self.backward(Host(function), *args)
+
+    def exchange(self, operand):
+        """Sums a block over all ranks at this point of the forward pass; nothing happens on a single rank.
+
+        For sums that the pass itself needs, as the moments of a batch; what is needed after the step rides in the tail.
+        Float64 blocks keep the sum as good as one rank's.
+        """
+        self.forward(Exchange(), operand)
+
+    def exchange_backward(self, operand):
+        """The same for the backward pass; as all its calls, put before those so far."""
+        self.backward(Exchange(), operand)
+
     def give(self, gradient):
         """Says that a gradient comes from outside the plan, as when one layer is run alone."""
         self.given.append(gradient.block)
@@ -216,6 +282,13 @@ class Plan:
     def update(self, kernel, *args):
         """Appends a call to the update, which runs once gradients are reduced."""
         self.update_calls.append((kernel, args))
+
+    def settle(self, kernel, *args):
+        """Appends a call that changes weights after the optimizer has: a constraint, a moving mean.
+
+        Where ranks share one copy of the weights, one of them makes it.
+        """
+        self.settle_calls.append((kernel, args))
 
     @property
     def backward_calls(self):
@@ -230,7 +303,7 @@ class Plan:
     def _backward(self):
         touched, overwritten, calls = {id(block) for block in self.given}, set(), []
         for kernel, args, first in reversed(self._backward_calls):
-            read = [a.block for a in args[1:] if isinstance(a, Operand) and a.arena == "activation_grads"]
+            read = [a.block for a in args[1:] if isinstance(a, Operand) and a.arena in GRADIENTS]
             if read and not any(id(block) in touched for block in read):
                 continue
             target = id(args[0].block)
@@ -243,12 +316,17 @@ class Plan:
 
     def calls(self):
         """All calls in running order."""
-        return self.forward_calls + self.backward_calls + self.update_calls
+        return self.forward_calls + self.backward_calls + self.update_calls + self.settle_calls
 
     def __str__(self):
         lines = [f"plan: {'training' if self.training else 'inference'}, {self.dtype}"]
-        phases = (("forward", self.forward_calls), ("backward", self.backward_calls), ("update", self.update_calls))
-        for title, calls in phases:
+        phases = {
+            "forward": self.forward_calls,
+            "backward": self.backward_calls,
+            "update": self.update_calls,
+            "settle": self.settle_calls,
+        }
+        for title, calls in phases.items():
             if calls:
                 lines.append(f"{title}:")
             lines += [f"  {line}" for line in map(self._line, calls)]

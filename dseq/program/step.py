@@ -15,7 +15,8 @@ from dseq.kernels import table as call_table
 from dseq.kernels.base import JIT, address, argument_type, is_ready
 from dseq.kernels.denormal import current, flush, restore
 from dseq.kernels.link import callees
-from dseq.program.memory import adoptions, aligned
+from dseq.program.host import is_host
+from dseq.program.memory import ALIGNMENT, adoptions, aligned, pack
 from dseq.program.operand import Operand
 from dseq.program.plan import CLOCK
 
@@ -30,21 +31,26 @@ class Step:
         parameters: The arenas of a training model; None for a plan without gradients, which reads weights
             wherever they live.
         runner: `"table"`, `"calls"` or `"python"`.
+        keep: Operands that are read after the step. Where they are told and there are no gradients, blocks that are
+            dead lend their memory to others; None keeps all.
 
     Attributes:
+        exchange: Function that sums an array over all ranks in place; None on a single rank.
         tail: The sums of the last run, as `plan.sums` laid them out.
         clock: Seed, step and first row, read by kernels that draw random numbers.
         rows: The number of rows the step is bound for.
     """
 
-    def __init__(self, plan, parameters=None, runner="table"):
+    def __init__(self, plan, parameters=None, runner="table", keep=None):
         if runner not in RUNNERS:
             raise ValueError(f"`runner` must be one of {RUNNERS}. Received: {runner!r}")
         self.plan = plan
         self.parameters = parameters
         self.runner = runner if JIT else "python"
         self.rows = None
+        self.exchange = None
         self.clock = np.zeros(len(CLOCK), np.int64)
+        self.clock[CLOCK.index("shards")] = 1
         self.scales = np.zeros(max(1, len(plan.scales)))
         self._scale_index = {name: i for i, name in enumerate(plan.scales)}
         if parameters is not None:
@@ -54,25 +60,42 @@ class Step:
         self._calls = plan.calls()
         self._compute_end = len(plan.forward_calls) + len(plan.backward_calls)
         self._forward_end = len(plan.forward_calls)
-        self._layout()
+        self._update_end = self._compute_end + len(plan.update_calls)
+        self._hosts = [i for i, (kernel, _) in enumerate(self._calls) if is_host(kernel)]
+        self._layout(keep if parameters is None else None)
         self._zeroed = self._gradients_to_zero()
         self._table = None
         self._seen = None
         self._capacity = 0
 
-    def _layout(self):
+    def _layout(self, keep):
         """Bytes per row before each block; values first, then gradients, which are zeroed as one piece."""
-        self._before, total = {}, {"activations": 0, "activation_grads": 0}
+        arenas = ("activations", "activation_grads", "shared", "shared_grads")
+        self._before, total = {}, dict.fromkeys(arenas, 0)
         for block in self.plan.blocks:
             self._before[id(block)] = total[block.arena]
-            nbytes = block.size * np.dtype(block.dtype).itemsize
-            total[block.arena] += -(-nbytes // 4) * 4  # with a multiple of 16 rows, blocks begin at 64 bytes
-        self._row_bytes = total
+            total[block.arena] += _place(block)
+        if keep is not None:
+            values = [block for block in self.plan.blocks if block.arena == "activations"]
+            starts, total["activations"] = pack(self._lifetimes(values, keep))
+            self._before |= {id(block): start for block, start in zip(values, starts, strict=True)}
+        self._row_bytes = {arena: total[arena] for arena in arenas[:2]}
+        self._shared = {arena: aligned(total[arena]) for arena in arenas[2:]}
         overwritten = self.plan.overwritten
         grads = [b for b in self.plan.blocks if b.arena == "activation_grads"]
         starts = [self._before[id(block)] for block in grads] + [total["activation_grads"]]
         bounds = zip(grads, starts, starts[1:], strict=False)
         self._added_to = _merged((start, stop) for block, start, stop in bounds if id(block) not in overwritten)
+
+    def _lifetimes(self, blocks, keep):
+        """`(size, first call, last call)` of each block: inputs live from the start, what is kept to the end."""
+        first, last = {id(block): -1 for block in self.plan.inputs}, {}
+        for number, (_, args) in enumerate(self._calls):
+            for block in (a.block for a in args if isinstance(a, Operand)):
+                first.setdefault(id(block), number)
+                last[id(block)] = number
+        last |= {id(operand.block): len(self._calls) for operand in keep}
+        return [(_place(block), first.get(id(block), -1), last.get(id(block), -1)) for block in blocks]
 
     def _gradients_to_zero(self):
         """The parts of the gradient arena that the backward pass adds to, the tail among them."""
@@ -93,6 +116,8 @@ class Step:
         """The (kernel, argument types) this step runs, each once."""
         found = {}
         for kernel, args in self._calls:
+            if is_host(kernel):
+                continue
             signature = tuple(self._type(a) for a in args)
             found[kernel, signature] = None
             if self.runner != "python":
@@ -146,12 +171,16 @@ class Step:
                 (kernel if compiled else getattr(kernel, "py_func", kernel), [self._value(a) for a in args])
                 for kernel, args in self._calls
             ]
+        self._host_arguments = {i: [self._value(a) for a in self._calls[i][1]] for i in self._hosts}
         self._inputs = {block.label: self.array(block) for block in self.plan.inputs}
 
     def _build_table(self):
         rows, factors, data = [], [], []
         for r, (kernel, args) in enumerate(self._calls):
             words = []
+            if is_host(kernel):
+                rows.append([])  # never reached: the loop stops before it
+                continue
             for argument in args:
                 place = call_table.HEADER + len(words)
                 if isinstance(argument, Operand) and argument.per_row:
@@ -188,6 +217,10 @@ class Step:
     def _fixed(self, block):
         if block.arena == "grads" and block.array is None:
             return self.parameters.gradient(block.variable)
+        if block.arena in self._shared:
+            start = self._before[id(block)]
+            nbytes = block.size * np.dtype(block.dtype).itemsize
+            return self._shared[block.arena][start : start + nbytes].view(block.dtype)
         if block.arena == "tail":
             return self.tail[block.start : block.start + block.size]
         if block.arena == "clock":
@@ -214,15 +247,29 @@ class Step:
                 gradients.fill(0)
             for gradients in self._added:
                 gradients.fill(0)
+            self._shared["shared_grads"].fill(0)
         else:
             self.tail.fill(0)
         self._run(0, self._compute_end)
 
     def update(self) -> None:
         """Runs the update on the reduced gradients."""
-        self._run(self._compute_end, len(self._calls))
+        self._run(self._compute_end, self._update_end)
+
+    def settle(self) -> None:
+        """Runs what changes weights after the update."""
+        self._run(self._update_end, len(self._calls))
 
     def _run(self, first, last):
+        for host in self._hosts:
+            if first <= host < last:
+                self._run_kernels(first, host)
+                self._calls[host][0].run(self.exchange, *self._host_arguments[host])
+                first = host + 1
+        if first < last:
+            self._run_kernels(first, last)
+
+    def _run_kernels(self, first, last):
         if self.runner == "table":
             failed = call_table.run(self._table, first, last)
             if failed >= 0:
@@ -235,6 +282,13 @@ class Step:
                     kernel(*args)
             finally:
                 restore(settings)
+
+
+def _place(block) -> int:
+    """Bytes of a block in its arena: for each row, or in all if it has no rows."""
+    nbytes = block.size * np.dtype(block.dtype).itemsize
+    unit = 4 if block.per_row else ALIGNMENT  # with a multiple of 16 rows, blocks of 4 bytes begin at 64 too
+    return -(-nbytes // unit) * unit
 
 
 def _merged(bounds) -> list:

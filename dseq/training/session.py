@@ -9,7 +9,7 @@ from dseq.parallel.shard import shard
 from dseq.program import seeds
 from dseq.program.memory import Parameters
 from dseq.program.operand import Operand
-from dseq.program.plan import Plan
+from dseq.program.plan import CLOCK, PER_ROW_SCALE, Plan
 from dseq.program.step import Step
 from dseq.training.data import Feed, conform
 
@@ -25,6 +25,7 @@ class Session:
     """
 
     training = False
+    scored = False
     trainable = ()
 
     def __init__(self, model, x, y=(), weighted=False):
@@ -37,6 +38,7 @@ class Session:
                 f"{[a.shape for a in x]}"
             )
         self.plan = plan = Plan(self.training, model.dtype, self.trainable)
+        plan.scored = self.scored
         shapes = [conform(a, s).shape for a, s in zip(x, self._shapes, strict=True)]
         inputs = []
         for i, shape in enumerate(shapes):
@@ -46,7 +48,10 @@ class Session:
             inputs.append(plan.input(f"x_{i}", shape[1:], tensor.dtype))
         self.operands = model.lower_into(plan, inputs)
         self._finish_plan(y, weighted)
-        self.step = Step(plan, self._memory(), getattr(model, "_runner", "table"))
+        self.step = Step(plan, self._memory(), getattr(model, "_runner", "table"), keep=self.operands)
+        self.step.clock[CLOCK.index("shard") :] = self.world.rank, self.world.size
+        if self.world.size > 1:
+            self.step.exchange = self.world.allreduce_sum
         self._ready = set()
         self.reset()
         if config.debug > 1 and self.world.rank == 0:
@@ -120,6 +125,8 @@ class Session:
 class Scored(Session):
     """A session with losses and metrics."""
 
+    scored = True
+
     def _finish_plan(self, y, weighted):
         model, compiled = self.model, self.model._compiled
         if len(y) != len(self.operands):
@@ -158,6 +165,10 @@ class Scored(Session):
                 part = 1.0 / output.loss.denominator(*output.counts(feed, order, lo, hi))
                 self.step.set_scale(output.scale, part * output.loss_weight)
                 self._factors[output.slot] = part * rows
+        for operand, per_sample in self.plan.penalties:
+            self._factors[operand.start] = 1 if per_sample else rows
+        if PER_ROW_SCALE in self.plan.scales:
+            self.step.set_scale(PER_ROW_SCALE, 1 / rows)
         self._scaled_for = rows if self._even else None
 
     def _check_faults(self, tail, feed):
@@ -178,6 +189,7 @@ class Scored(Session):
             for name, metric, (start, stop) in output.metrics:
                 metric.state[:] = self._totals[start:stop]
                 logs[name] = float(metric.result())
+        total += sum(self._totals[operand.start] for operand, _ in self.plan.penalties) / rows
         logs["loss"] = float(total)
         return dict(sorted(logs.items()))
 
@@ -251,6 +263,7 @@ class Training(Scored):
         optimizer.begin_step()
         self.step.update()
         optimizer.end_step()
+        self.step.settle()
         self.engine.finish(self.parameters.params)
         self._totals += self.step.tail * self._factors
 
