@@ -10,6 +10,7 @@ _versions = itertools.count(1)
 
 class _Names(threading.local):
     scope = ()
+    owner = None
 
 
 _names = _Names()
@@ -20,20 +21,28 @@ def new_version() -> int:
     return next(_versions)
 
 
-def scope() -> tuple:
-    """The names of the models that are being built in this thread, the outermost first."""
-    return _names.scope
+def weight_path(layer, name) -> str:
+    """The full name of a weight: the models and layers that are being built around it, its layer, its own name."""
+    inner = () if _names.owner is layer else (layer.name,)
+    return "/".join([*_names.scope, *inner, name])
 
 
 @contextmanager
-def name_scope(name):
-    """Puts `name/` before the paths of weights made inside."""
-    before = _names.scope
-    _names.scope = (*before, name)
+def name_scope(name, owner=None):
+    """Puts `name/` before the paths of weights made inside.
+
+    Args:
+        name: The name of a model or layer.
+        owner: The layer itself: its own weights then have its name once.
+    """
+    before = _names.scope, _names.owner
+    if owner is None or _names.owner is not owner:
+        _names.scope = (*_names.scope, name)
+    _names.owner = owner
     try:
         yield
     finally:
-        _names.scope = before
+        _names.scope, _names.owner = before
 
 
 def misfit(rule, shape):
@@ -77,7 +86,7 @@ def _family(layers):
         layer = waiting.pop()
         if id(layer) not in found:
             found[id(layer)] = layer
-            waiting += [inner for _, inner in layer._sublayers()]
+            waiting += layer._sublayers()
     return found.values()
 
 

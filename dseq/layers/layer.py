@@ -1,36 +1,45 @@
-"""The base of every layer: names, weights, shapes, and how a layer is called."""
+"""The base of every layer: names, shapes, and how a layer is called and written into a plan."""
 
 import inspect
 import threading
 import warnings
-from math import prod
 
 import numpy as np
 
-from dseq import initializers
-from dseq.layers.building import build_once, misfit, new_version, scope
+from dseq.layers.building import build_once, misfit
+from dseq.layers.calling import Calling, arguments_of
+from dseq.layers.eager import Eager
 from dseq.layers.plain import plain
-from dseq.program import naming, seeds
+from dseq.layers.tracing import current
+from dseq.program import naming
 from dseq.program.floatx import standardize
-from dseq.program.plan import Plan
-from dseq.program.step import Step
-from dseq.program.tensor import Node, Tensor
-from dseq.program.variable import Variable
+from dseq.program.graph import Arguments
+from dseq.program.structure import flatten, pack
+from dseq.program.tensor import Tensor
 
 
-class Layer:
+class Layer(Calling):
     """A layer knows its weights and shapes, and writes itself into a plan.
 
-    A layer that owns kernels implements `build`, `compute_output_shape` and `lower`.
+    A layer made of other layers and of `dseq.ops` implements `call`, as in Keras; one that owns kernels implements
+    `compute_output_shape` and `lower`. Both make their weights in `build`.
 
     Args:
         name: Name, unique in a model; made from the class' name if None.
         trainable: Whether training changes its weights.
         dtype: Float type of its weights, `dseq.config.floatx()` if None.
-        activity_regularizer: Must be None.
+        activity_regularizer: Name or object whose value for each output, divided by the number of samples, is added
+            to the loss; None for nothing.
         autocast: Accepted as in Keras; data is always cast.
         input_shape: Shape of one sample, for the first layer of a `Sequential`; prefer `dseq.Input`.
         input_dim: The same for vectors, an integer.
+
+    Example:
+        >>> class Scale(dseq.layers.Layer):
+        ...     def build(self, input_shape):
+        ...         self.scale = self.add_weight((input_shape[-1],), "ones", name="scale")
+        ...     def call(self, x):
+        ...         return x * self.scale
     """
 
     def __init_subclass__(cls, **kwargs):
@@ -38,13 +47,17 @@ class Layer:
         if "build" in vars(cls):
             cls.build = build_once(cls.build)
 
+    is_input = False
     takes_any_type = False  # True: `lower` gets inputs of the type they were declared with, not cast to floats
+    supports_masking = True  # False: masks of inputs end here
 
     def __new__(cls, *args, **kwargs):
         # The constructor's arguments are kept, so that `get_config` is written once, here.
         layer = super().__new__(cls)
         bound = inspect.signature(cls.__init__).bind_partial(layer, *args, **kwargs)
-        layer._arguments = [p for p in bound.signature.parameters if p not in ("self", "args", "kwargs")]
+        given = {k: v for k, v in bound.arguments.items() if k not in ("self", "args", "kwargs")}
+        names = [p for p in bound.signature.parameters if p not in ("self", "args", "kwargs")]
+        vars(layer)["_arguments"], vars(layer)["_given"] = names, given
         return layer
 
     def __init__(
@@ -66,8 +79,6 @@ class Layer:
             raise ValueError(f"`name` of {kind} must be a string. Received: name={name!r}")
         if name is not None and "/" in name:
             raise ValueError(f"`name` of {kind} cannot contain the character `/`. Received: name={name!r}")
-        if activity_regularizer is not None:
-            raise ValueError(f"`activity_regularizer` of {kind} must be None. Received: {activity_regularizer!r}")
         if input_shape is not None or input_dim is not None:
             warnings.warn(
                 f"Do not pass an `input_shape`/`input_dim` argument to a layer. When using Sequential models, prefer "
@@ -78,155 +89,33 @@ class Layer:
                 input_shape = (input_dim,)
             elif not isinstance(input_shape, tuple | list):
                 input_shape = (input_shape,)
+        super().__init__(trainable)
         self._auto_named = name is None
         self.name = name or naming.auto_name(naming.snake_case(kind))
-        self.dtype = standardize(dtype)
+        self.dtype = standardize(dtype["config"]["name"] if isinstance(dtype, dict) else dtype)
         self.autocast = autocast
+        self.activity_regularizer = activity_regularizer
+        if activity_regularizer is not None:
+            from dseq import regularizers
+
+            self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
         self.first_input_shape = None if input_shape is None else tuple(input_shape)
-        self._trainable = bool(trainable)
-        self._trainable_variables = []
-        self._non_trainable_variables = []
         self._inbound_nodes = []
         self._axes = {}
-        self._version = new_version()
+        self._losses = []
         self.__setstate__({})
 
     # Copies: `copy.deepcopy` and `pickle` take what the layer is, not what is bound to its memory.
 
     def __getstate__(self):
-        return {k: v for k, v in vars(self).items() if k not in ("_lock", "_eager_steps")}
+        return {k: v for k, v in vars(self).items() if k not in ("_lock", "_eager", "_traces")}
 
     def __setstate__(self, state):
         vars(self).update(state)
         self._lock = threading.RLock()
-        self._eager_steps = {}
-
-    # Weights.
-
-    def add_weight(self, shape=None, initializer=None, dtype=None, trainable=True, name=None, **kwargs):
-        """Makes a weight of this layer.
-
-        Args:
-            shape: Its shape, `()` if None.
-            initializer: Name, object or callable `(shape, dtype)`; glorot_uniform for None.
-            dtype: Its type, the layer's if None.
-            trainable: Whether training changes it while the layer is trainable.
-            name: Its short name.
-            **kwargs: `autocast`, `aggregation`, accepted as in Keras; `regularizer` and `constraint` must be None.
-
-        Returns:
-            The `Variable`.
-        """
-        for option in ("regularizer", "constraint"):
-            if kwargs.pop(option, None) is not None:
-                raise ValueError(f"`{option}` of a weight must be None. Layer {self.name!r}, weight {name!r}.")
-        unknown = set(kwargs) - {"autocast", "aggregation"}
-        if unknown:
-            raise ValueError(f"Unrecognized keyword arguments passed to add_weight: {sorted(unknown)}")
-        shape = tuple(shape or ())
-        name = name or "variable"
-        values = initializers.get(initializer or "glorot_uniform")(shape, dtype=dtype or self.dtype)
-        path = "/".join([*scope(), self.name, name])
-        variable = Variable(values, dtype or self.dtype, name, path, trainable and self.trainable)
-        (self._trainable_variables if trainable else self._non_trainable_variables).append(variable)
-        return variable
-
-    def _sublayers(self):
-        """`(attribute, layer)` for each layer inside this one; weights files use the attributes as group names."""
-        return []
-
-    @property
-    def graph_version(self) -> int:
-        """A number that grows whenever the layers inside become others: what was lowered before is then stale."""
-        return max([self._version, *(layer.graph_version for _, layer in self._sublayers())])
-
-    @property
-    def variables(self) -> list:
-        """All weights, this layer's own first."""
-        own = self._trainable_variables + self._non_trainable_variables
-        return own + [v for _, layer in self._sublayers() for v in layer.variables]
-
-    @property
-    def weights(self) -> list:
-        """All weights, this layer's own first."""
-        return self.variables
-
-    @property
-    def trainable_variables(self) -> list:
-        """Weights that training changes; none if the layer is frozen."""
-        if not self.trainable:
-            return []
-        own = [v for v in self._trainable_variables if v.trainable]
-        return own + [v for _, layer in self._sublayers() for v in layer.trainable_variables]
-
-    @property
-    def non_trainable_variables(self) -> list:
-        """Weights that training leaves alone; all of them if the layer is frozen."""
-        trainable = {id(v) for v in self.trainable_variables}
-        return [v for v in self.variables if id(v) not in trainable]
-
-    @property
-    def trainable_weights(self) -> list:
-        return self.trainable_variables
-
-    @property
-    def non_trainable_weights(self) -> list:
-        return self.non_trainable_variables
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training changes this layer's weights. Setting it reaches every layer inside.
-
-        A compiled model keeps what it was compiled with: call `compile` again after a change.
-        """
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value):
-        self._trainable = bool(value)
-        for variable in self._trainable_variables:
-            variable.trainable = self._trainable
-        for _, layer in self._sublayers():
-            layer.trainable = value
-
-    def get_weights(self) -> list:
-        """Copies of all weights as a list of NumPy arrays, in the order of `weights`."""
-        return [variable.numpy() for variable in self.weights]
-
-    def set_weights(self, weights) -> None:
-        """Sets all weights from a list of arrays in the order of `weights`.
-
-        Raises:
-            ValueError: If their number or a shape differs; nothing is changed then.
-        """
-        variables = self.weights
-        if len(variables) != len(weights):
-            raise ValueError(
-                f"`weights` must have one array for each weight of {self.name!r}, {len(variables)} in all. "
-                f"Received: {len(weights)} arrays."
-            )
-        for variable, value in zip(variables, weights, strict=True):
-            if tuple(np.shape(value)) != variable.shape:
-                raise ValueError(
-                    f"Weight {variable.path!r} has shape {variable.shape}. "
-                    f"Received: an array of shape {np.shape(value)}."
-                )
-        for variable, value in zip(variables, weights, strict=True):
-            variable.assign(value)
-
-    def count_params(self) -> int:
-        """The number of numbers in all weights.
-
-        Raises:
-            ValueError: If the layer is not built.
-        """
-        if not self.built:
-            raise ValueError(
-                f"You tried to call `count_params` on layer {self.name!r}, but the layer isn't built. "
-                f"You can build it manually via: `layer.build(input_shape)`."
-            )
-        return sum(prod(v.shape) for v in self.weights)
+        self._eager = Eager(self)
+        self._traces = {}
 
     # Shapes.
 
@@ -234,9 +123,14 @@ class Layer:
         """Makes the weights for inputs of this shape (batch axis first); a second call makes no others."""
         self.built = True
 
-    def compute_output_shape(self, input_shape) -> tuple:
+    def compute_output_shape(self, *args, **kwargs):
         """The shape the layer gives for `input_shape`, both with the batch axis."""
-        return tuple(input_shape)
+        if not self._is_traced:
+            return tuple(args[0] if args else next(iter(kwargs.values())))
+        arguments = Arguments(*_shapes_as_tensors(self, args, kwargs))
+        self._build_for(arguments, [t.shape for t in arguments.data])
+        trace = self._trace(arguments, [(t.shape, t.dtype, False) for t in arguments.data], False)
+        return pack(trace.structure, [t.shape for t in trace.outputs])
 
     def require(self, ndim=None, min_ndim=None, axes=None) -> None:
         """Says what inputs must look like; `check_input` then names the layer when they don't.
@@ -254,89 +148,70 @@ class Layer:
         if problem:
             raise ValueError(f'Input {index} of layer "{self.name}" is incompatible with the layer: {problem}')
 
-    # Calling.
-
-    def __call__(self, *inputs, training=None, mask=None):
-        """Applies the layer.
+    def output_shapes(self, input_shapes, arguments=None) -> list:
+        """Full shapes of all outputs for the full shapes of all inputs.
 
         Args:
-            *inputs: Symbolic tensors, then the result is symbolic; or arrays with the batch axis first, then the
-                layer is built if need be and computes.
-            training: Whether layers behave as in training; False if None.
-            mask: Must be None.
-
-        Returns:
-            A symbolic tensor, or a NumPy array.
+            input_shapes: List of shapes; they are checked.
+            arguments: `(args, kwargs)` of the call, if it had more than the inputs.
         """
-        if mask is not None:
-            raise ValueError(f"`mask` of {self.name!r} must be None. Received: mask={mask!r}")
-        flat = [t for x in inputs for t in (x if isinstance(x, list | tuple) and _holds_tensors(x) else [x])]
-        if any(isinstance(x, Tensor) for x in flat):
-            return self._record(flat)
-        return self._compute([np.asarray(x) for x in flat], bool(training))
+        if not self._is_traced:
+            return self.native_shapes(input_shapes)
+        arguments = arguments_of(arguments, input_shapes)
+        types = [t.dtype if isinstance(t, Tensor) else self.dtype for t in arguments.data]
+        shared = [getattr(t, "shared", False) for t in arguments.data]
+        return [t.shape for t in self._trace(arguments, zip(input_shapes, types, shared, strict=True), False).outputs]
 
-    def _record(self, tensors):
-        wrong = [x for x in tensors if not isinstance(x, Tensor)]
-        if wrong:
-            raise ValueError(
-                f"Layer {self.name!r} was called on symbolic tensors and arrays at once. Received: {tensors}"
-            )
-        self._build_once([t.shape for t in tensors])
-        shapes = self.output_shapes([t.shape for t in tensors])
-        outputs = [Tensor(shape, self.dtype) for shape in shapes]
-        Node(self, tensors, outputs)
-        return outputs[0] if len(outputs) == 1 else outputs
-
-    def output_shapes(self, input_shapes) -> list:
-        """Full shapes of all outputs for the full shapes of all inputs."""
+    def native_shapes(self, input_shapes) -> list:
+        """`output_shapes` of a layer that owns kernels."""
+        for index, shape in enumerate(input_shapes):
+            self.check_input(shape, index)
         return [self.compute_output_shape(*input_shapes)]
 
-    def _build_once(self, shapes):
-        if not self.built:
-            self.build(*shapes)
-            self.built = True
-        for index, shape in enumerate(shapes):
-            self.check_input(shape, index)
+    # In a plan.
 
-    def _compute(self, arrays, training):
-        for x in arrays:
-            if x.ndim == 0:
-                raise ValueError(f"Layer {self.name!r} takes arrays with a batch axis. Received: a number, {x}")
-        with self._lock:
-            return self._run(arrays, training)
+    def lower_into(self, plan, operands, arguments=None) -> list:
+        """Writes the layer into a plan under its own name; returns the operands of its outputs.
 
-    def _run(self, arrays, training):
-        self._build_once([x.shape for x in arrays])
-        if len({len(x) for x in arrays}) > 1:
-            lengths = [len(x) for x in arrays]
-            raise ValueError(f"All inputs of {self.name!r} must have the same number of samples. Received: {lengths}")
-        key = self.graph_version, training, tuple(x.shape[1:] for x in arrays)
-        if key not in self._eager_steps:
-            self.output_shapes([x.shape for x in arrays])  # each layer inside checks what it gets
-            plan = Plan(training, self.dtype)
-            operands = [plan.input(f"x{i}", x.shape[1:]) for i, x in enumerate(arrays)]
-            outputs = self.lower_into(plan, operands)
-            self._eager_steps[key] = Step(plan), outputs
-        step, outputs = self._eager_steps[key]
-        step.bind(len(arrays[0]))
-        for i, x in enumerate(arrays):
-            step.input(f"x{i}")[...] = x
-        if training:
-            step.clock[0] = seeds.next_seed()  # every call draws anew
-        step.compute()
-        results = [step.array(y).copy() for y in outputs]
-        return results[0] if len(results) == 1 else results
+        Args:
+            plan: The `Plan`.
+            operands: List of operands of the inputs.
+            arguments: `(args, kwargs)` of the call, if it had more than the inputs.
+        """
+        training, before = plan.training, plan.enter(self.name, self._own_variables, operands)
+        explicit = arguments[1].get("training") if arguments else None
+        plan.training = training if explicit is None else bool(explicit)
+        if self._is_traced:
+            outputs = self._trace_for(operands, arguments, plan.training).lower(plan, operands)
+        else:
+            outputs = self.lower_native(plan, operands)
+        self._lower_penalties(plan, outputs)
+        if self.supports_masking:
+            _pass_mask(operands, outputs)
+        plan.training = training
+        plan.leave(before)
+        return outputs
 
-    def lower_into(self, plan, operands) -> list:
-        """Writes the layer into a plan under its own name; returns the operands of its outputs."""
+    def lower_native(self, plan, operands) -> list:
+        """`lower_into` for a layer's own kernels: checked inputs, in the plan's float type."""
         for index, operand in enumerate(operands):
             self.check_input((None, *operand.shape), index)
         if not self.takes_any_type:
             operands = [plan.floats(x) for x in operands]
-        before = plan.enter(self.name, self._trainable_variables + self._non_trainable_variables, operands)
         outputs = self.lower(plan, *operands)
-        plan.leave(before)
         return outputs if isinstance(outputs, list) else [outputs]
+
+    def _lower_penalties(self, plan, outputs):
+        """Regularizers and constraints, each once in a plan however often the layer is called."""
+        for variable in self._trainable_variables:
+            if variable.trainable and self.trainable and plan.first_time(variable):
+                if variable.regularizer is not None and plan.scored and plan.regularized:
+                    variable.regularizer.lower(plan, variable)
+                if variable.constraint is not None and variable.grad is not None:
+                    variable.constraint.lower(plan, variable)
+        if self.activity_regularizer is not None and plan.scored:
+            for y in outputs:
+                self.activity_regularizer.lower_activity(plan, y)
 
     def lower(self, plan, *inputs):
         """Appends this layer's kernels to a plan.
@@ -348,28 +223,37 @@ class Layer:
         Returns:
             The operand of the output, or a list of them.
         """
-        raise TypeError(f"Layer {type(self).__name__} must implement `lower(self, plan, x)`.")
+        raise NotImplementedError(
+            f"Layer {self.name!r} of class {type(self).__name__} does not compute anything: implement "
+            "`call(self, x)` with layers and `dseq.ops`."
+        )
 
-    # The graph around the layer.
+    # Losses of the layer's own.
 
-    def _node(self, what):
-        if not self._inbound_nodes:
-            raise AttributeError(
-                f"Layer {self.name!r} has no defined {what}: it was never called on a symbolic tensor."
+    def add_loss(self, loss) -> None:
+        """Adds a value to what training makes small; to be called in `call`.
+
+        Args:
+            loss: A symbolic tensor, or a list of them; all its elements are summed.
+
+        Raises:
+            ValueError: If it is called elsewhere, or with something else.
+        """
+        trace = current()
+        tensors = flatten(loss)
+        if trace is None or not all(isinstance(x, Tensor) for x in tensors):
+            raise ValueError(
+                "`add_loss()` can only be called from inside `call()`, on a tensor computed there with layers and "
+                f"`dseq.ops`. Received: {loss!r} in layer {self.name!r}."
             )
-        return self._inbound_nodes[0]
+        trace.losses += tensors
 
     @property
-    def input(self):
-        """The symbolic tensor (or list) of the layer's first call."""
-        tensors = self._node("input").inputs
-        return tensors[0] if len(tensors) == 1 else tensors
-
-    @property
-    def output(self):
-        """The symbolic tensor (or list) its first call gave."""
-        tensors = self._node("output").outputs
-        return tensors[0] if len(tensors) == 1 else tensors
+    def losses(self) -> list:
+        """Values of the regularizers of trained weights, and of `add_loss` and activity regularizers in the last call
+        on arrays."""
+        variables = [v for v in self.trainable_variables if v.regularizer is not None]
+        return [variable.regularizer(variable.numpy()) for variable in variables] + list(self._losses)
 
     # Configuration.
 
@@ -379,6 +263,8 @@ class Layer:
         for argument in self._arguments:
             if hasattr(self, argument):
                 config[argument] = plain(getattr(self, argument))
+            elif argument in self._given:
+                config[argument] = plain(self._given[argument])
         return config
 
     @classmethod
@@ -390,5 +276,24 @@ class Layer:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-def _holds_tensors(values):
-    return any(isinstance(x, Tensor | np.ndarray) for x in values)
+def _shapes_as_tensors(layer, args, kwargs):
+    def tensors(value):
+        if isinstance(value, dict):
+            return {key: tensors(part) for key, part in value.items()}
+        if value and all(n is None or isinstance(n, int | np.integer) for n in value):
+            return Tensor(value, layer.dtype)
+        return type(value)(tensors(part) for part in value)
+
+    return [tensors(value) for value in args], {k.removesuffix("_shape"): tensors(v) for k, v in kwargs.items()}
+
+
+def _pass_mask(operands, outputs):
+    """Outputs that have no mask get the one that all masked inputs share, if their leading axes still fit."""
+    masks = {id(x.mask): x.mask for x in operands if x.mask is not None}
+    if len(masks) != 1:
+        return
+    mask = next(iter(masks.values()))
+    for y in outputs:
+        fits = y.shape[: len(mask.shape)] == mask.shape and y.per_row and y.rows_per_sample == mask.rows_per_sample
+        if y.mask is None and fits and not any(y is x for x in operands):
+            y.mask = mask

@@ -1,27 +1,42 @@
 """A model as a graph: symbolic inputs, symbolic outputs, and the layers between."""
 
+import numpy as np
+
+from dseq.layers.core.input_layer import InputLayer
 from dseq.layers.layer import Layer
 from dseq.models.model import Model
-from dseq.program.tensor import Tensor, sort_graph
+from dseq.program.graph import Graph
+from dseq.program.structure import flatten, pack
+from dseq.program.tensor import Tensor
 
 
 class Functional(Model):
     """A model made of symbolic tensors.
 
     Args:
-        inputs: Symbolic tensor, or a list of them.
-        outputs: Symbolic tensor, or a list of them.
+        inputs: Symbolic tensor, or a list, tuple or dict of them, nested as one likes. A tensor that a layer made
+            begins a model too: what lies before it does not belong to the model.
+        outputs: The same.
         name: Name of the model.
         trainable: Whether training changes its weights.
+
+    Attributes:
+        inputs: The input tensors as a flat list; dicts are walked in sorted order of their keys.
+        outputs: The output tensors as a flat list.
     """
 
-    def __init__(self, inputs, outputs, name=None, trainable=True, **kwargs):
+    takes_any_type = True
+
+    def __init__(self, inputs=None, outputs=None, name=None, trainable=True, **kwargs):
         super().__init__(name=name, **kwargs)
         self.inputs = _tensors(inputs, "inputs")
         self.outputs = _tensors(outputs, "outputs")
-        self._single_output = isinstance(outputs, Tensor)
-        self._nodes, self._ordered = sort_graph(self.inputs, self.outputs)
-        names = [layer.name for layer in self._ordered]
+        self._input_structure, self._output_structure = inputs, outputs
+        if len({id(t) for t in self.inputs}) < len(self.inputs):
+            names = [t.name for t in self.inputs]
+            raise ValueError(f"Each input of a model must stand there once. Received: inputs={names}")
+        self._graph = Graph(self.inputs, self.outputs, _stand_in)
+        names = [member.name for member in self._graph.members]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(
@@ -34,36 +49,113 @@ class Functional(Model):
 
     def __getstate__(self):
         # Nodes in running order come first, so that a copy of a tower does not walk down all of it by recursion.
-        return {"_nodes": self._nodes} | super().__getstate__()
+        return {"_copied_first": self._nodes} | super().__getstate__()
+
+    @property
+    def _nodes(self):
+        return self._graph.nodes
+
+    @property
+    def operations(self) -> list:
+        """Layers and operations such as `a + b`, in Keras' order."""
+        return list(self._graph.members)
 
     @property
     def layers(self):
-        return list(self._ordered)
+        return [member for member in self._graph.members if isinstance(member, Layer)]
+
+    def _children(self):
+        inside = {id(layer) for layer in self.layers}
+        more = [(n, c) for n, c in super()._children() if isinstance(c, list) or id(c) not in inside]
+        return [("layers", self.layers), *more]
+
+    # Inputs and outputs.
 
     @property
     def input(self):
-        return self.inputs[0] if len(self.inputs) == 1 else list(self.inputs)
+        """The inputs in the form they were given."""
+        return self._input_structure
 
     @property
     def output(self):
-        return self.outputs[0] if self._single_output else list(self.outputs)
+        """The outputs in the form they were given."""
+        return self._output_structure
 
     @property
     def input_shape(self):
-        shapes = [tensor.shape for tensor in self.inputs]
-        return shapes[0] if len(shapes) == 1 else shapes
+        """Full shapes of the inputs, in their form."""
+        return pack(self._input_structure, [tensor.shape for tensor in self.inputs])
 
     @property
     def output_shape(self):
-        shapes = [tensor.shape for tensor in self.outputs]
-        return shapes[0] if self._single_output else shapes
+        """Full shapes of the outputs, in their form."""
+        return pack(self._output_structure, [tensor.shape for tensor in self.outputs])
 
     @property
-    def output_names(self):
-        """Names of the layers that give the outputs."""
-        return [tensor.node.layer.name for tensor in self.outputs]
+    def input_names(self) -> list:
+        """Names by which dicts of data may call the inputs."""
+        return [layer.name for layer in self._input_layers]
+
+    @property
+    def _input_layers(self):
+        known = {id(tensor.node.layer) for tensor in self.inputs}
+        stand_ins = iter([m for m in self._graph.members if isinstance(m, InputLayer) and id(m) not in known])
+        return [t.node.layer if t.node.is_input else next(stand_ins) for t in self.inputs]
+
+    @property
+    def output_names(self) -> list:
+        """Names by which losses and targets may call the outputs: keys of a dict, else names of the layers."""
+        if isinstance(self._output_structure, dict) and all(
+            isinstance(t, Tensor) for t in self._output_structure.values()
+        ):
+            return sorted(self._output_structure)
+        names = []
+        for tensor in self.outputs:
+            name, count = tensor.node.layer.name, 0
+            while (name if not count else f"{name}_{count}") in names:
+                count += 1
+            names.append(name if not count else f"{name}_{count}")
+        return names
+
+    def flatten_inputs(self, data):
+        structure = self._input_structure
+        if isinstance(data, dict):
+            if isinstance(structure, dict):
+                _require_keys(data, structure, "input")
+                data = {key: data[key] for key in structure}
+            else:
+                _require_keys(data, self.input_names, "input")
+                return [data[name] for name in self.input_names]
+        arrays = _leaves(data, len(self.inputs))
+        if len(arrays) != len(self.inputs):
+            shapes = [np.shape(a) for a in arrays]
+            raise ValueError(
+                f"Model {self.name!r} expects {len(self.inputs)} input(s) {self.input_names}. "
+                f"Received: {len(arrays)} array(s) of shapes {shapes}"
+            )
+        return arrays
+
+    def pack_outputs(self, arrays):
+        return pack(self._output_structure, arrays)
+
+    def output_structure(self, operands=None, arguments=None, training=False, count=1):
+        return pack(self._output_structure, range(len(self.outputs)))
+
+    def output_kinds(self, count):
+        return [(tensor.dtype, tensor.shared) for tensor in self.outputs]
+
+    # As a layer.
+
+    def __call__(self, inputs, training=None, mask=None):
+        """Applies the model to symbolic tensors or arrays in the form of its inputs, or in a dict by their names."""
+        if not isinstance(inputs, Tensor | np.ndarray):
+            inputs = self.flatten_inputs(inputs)
+            inputs = pack(self._input_structure, inputs)
+        return super().__call__(inputs, training=training, mask=mask)
 
     def check_input(self, shape, index=0):
+        if index >= len(self.inputs):
+            raise ValueError(f"Model {self.name!r} expects {len(self.inputs)} input(s). Received: {index + 1} or more")
         expected = (None, *self.inputs[index].shape[1:])
         fits = len(shape) == len(expected) and all(
             e in (None, n) or n is None for e, n in zip(expected, shape, strict=True)
@@ -74,56 +166,60 @@ class Functional(Model):
                 f"expected shape={expected}, found shape={tuple(shape)}"
             )
 
-    def output_shapes(self, input_shapes):
-        known = {id(tensor): shape for tensor, shape in zip(self.inputs, input_shapes, strict=True)}
-        for node in self._nodes:
-            taken = [known[id(t)] for t in node.inputs]
-            for index, shape in enumerate(taken):
-                node.layer.check_input(shape, index)
-            shapes = node.layer.output_shapes(taken)
-            known.update({id(t): shape for t, shape in zip(node.outputs, shapes, strict=True)})
-        return [known[id(t)] for t in self.outputs]
+    def native_shapes(self, input_shapes):
+        if len(input_shapes) != len(self.inputs):
+            raise ValueError(
+                f"Model {self.name!r} expects {len(self.inputs)} input(s) {self.input_names}. "
+                f"Received: {len(input_shapes)} of shapes {list(input_shapes)}"
+            )
+        for index, shape in enumerate(input_shapes):
+            self.check_input(shape, index)
+        return self._graph.output_shapes(input_shapes)
 
     def compute_output_shape(self, input_shape):
-        shapes = self.output_shapes([input_shape])
-        return shapes[0] if len(shapes) == 1 else shapes
+        shapes = self.native_shapes(_shapes(input_shape))
+        return pack(self._output_structure, shapes)
 
     def lower(self, plan, *inputs):
-        known = {id(tensor): operand for tensor, operand in zip(self.inputs, inputs, strict=True)}
-        for node in self._nodes:
-            inputs = [known[id(t)] for t in node.inputs]
-            outputs = node.layer.lower_into(plan, inputs)
-            if isinstance(node.layer, Model):
-                _check_unchanged(node, inputs, outputs)
-            known.update({id(t): operand for t, operand in zip(node.outputs, outputs, strict=True)})
-        return [known[id(t)] for t in self.outputs]
-
-    def get_config(self):
-        raise ValueError(
-            f"The configuration of a functional model is not supported yet. Received: model {self.name!r}. "
-            f"Use a Sequential model, or make the model by the same code again and load its weights."
-        )
+        return self._graph.lower(plan, inputs)
 
 
-def _check_unchanged(node, inputs, outputs):
-    """Raises if a model inside was changed so that it gives other shapes than when the model around it was made."""
-    if any(x.shape != t.shape[1:] for x, t in zip(inputs, node.inputs, strict=True)):
-        return  # other shapes came in, so others may come out
-    before, now = [t.shape[1:] for t in node.outputs], [y.shape for y in outputs]
-    fits = len(before) == len(now) and all(
-        len(a) == len(b) and all(m in (None, n) for m, n in zip(a, b, strict=True))
-        for a, b in zip(before, now, strict=True)
-    )
-    if not fits:
-        raise ValueError(
-            f"A model inside another must keep the shape of its output. Received: {node.layer.name!r} gives samples of "
-            f"shape {now} and gave {before} when the model around it was made. Make that model again."
-        )
+def _stand_in(tensor):
+    """The input layer of a model that begins at a tensor some layer made."""
+    return InputLayer(batch_shape=(None, *tensor.shape[1:]), dtype=tensor.dtype)
+
+
+def _require_keys(data, names, what):
+    for name in names:
+        if name not in data:
+            raise ValueError(
+                f'Missing data for {what} "{name}". You passed a data dictionary with keys {list(data)}. '
+                f"Expected the following keys: {list(names)}"
+            )
+
+
+def _leaves(data, count):
+    """The arrays in a structure. A list that is no structure of arrays is one array: nested numbers."""
+    if isinstance(data, dict):
+        return flatten(data)
+    if isinstance(data, list | tuple):
+        nested = any(hasattr(leaf, "shape") for leaf in flatten(data))
+        return flatten(data) if nested or (count > 1 and len(data) == count) else [data]
+    return [data]
+
+
+def _shapes(structure):
+    """Full shapes in a structure, as a flat list: a tuple of sizes is a leaf."""
+    if isinstance(structure, dict):
+        return [shape for key in sorted(structure) for shape in _shapes(structure[key])]
+    if isinstance(structure, list | tuple) and any(isinstance(part, list | tuple | dict) for part in structure):
+        return [shape for part in structure for shape in _shapes(part)]
+    return [tuple(structure)]
 
 
 def _tensors(structure, what):
-    """Symbolic tensors given alone or in a list, as a list."""
-    tensors = list(structure) if isinstance(structure, list | tuple) else [structure]
+    """Symbolic tensors in a structure, as a flat list."""
+    tensors = flatten(structure)
     for tensor in tensors:
         if not isinstance(tensor, Tensor):
             kind = type(tensor).__name__

@@ -2,9 +2,14 @@
 
 import copy
 
+import numpy as np
+
 from dseq.layers.layer import Layer
 from dseq.models import facts, summary
 from dseq.parallel import communicator
+from dseq.program.graph import Arguments
+from dseq.program.structure import flatten, form, pack
+from dseq.program.tensor import Tensor
 from dseq.saving import weights as weights_file
 from dseq.training.trainer import Trainer
 
@@ -12,11 +17,12 @@ from dseq.training.trainer import Trainer
 class Model(Trainer, Layer):
     """A graph of layers with training and saving.
 
-    `Model(inputs, outputs)` makes a functional model of symbolic tensors; `Sequential` makes one of a list.
+    `Model(inputs, outputs)` makes a functional model of symbolic tensors, `Sequential` one of a list. A subclass makes
+    layers in its constructor and calls them in `call`.
 
     Args:
-        inputs: Symbolic tensor, or a list of them.
-        outputs: Symbolic tensor, or a list of them.
+        inputs: Symbolic tensor, or a list, tuple or dict of them.
+        outputs: The same.
         name: Name of the model.
 
     Example:
@@ -24,20 +30,38 @@ class Model(Trainer, Layer):
         >>> model = dseq.Model(x, dseq.layers.Dense(3)(x))
         >>> model.count_params()
         27
+        >>> class Two(dseq.Model):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.hidden = dseq.layers.Dense(8, activation="relu")
+        ...         self.out = dseq.layers.Dense(3)
+        ...     def call(self, x):
+        ...         return self.out(self.hidden(x))
     """
+
+    takes_any_type = True
 
     def __new__(cls, *args, **kwargs):
         from dseq.models.functional import Functional
-        from dseq.models.sequential import Sequential
 
-        if cls is Model:
-            cls = Functional
-        if not issubclass(cls, Functional | Sequential) or hasattr(cls, "call"):
-            raise ValueError(
-                "Models written as subclasses are not supported yet; use Sequential or Model(inputs, outputs). "
-                f"Received: class {cls.__name__}"
-            )
-        return super().__new__(cls, *args, **kwargs)
+        for method in ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"):
+            if hasattr(cls, method):
+                raise ValueError(
+                    f"`{method}` cannot be overridden: a step is compiled as a whole. Received: class {cls.__name__}. "
+                    "Use `add_loss` in `call`, a custom loss or metric, or a callback."
+                )
+        return super().__new__(Functional if cls is Model and _is_functional(args, kwargs) else cls, *args, **kwargs)
+
+    def __init__(self, *args, **kwargs):
+        from dseq.models.functional import Functional
+
+        self._specs = self._call_arguments = None
+        self._data_structure = None
+        if _is_functional(args, kwargs) and not isinstance(self, Functional):
+            _make_functional(type(self))  # `super().__init__(inputs=..., outputs=...)` of a subclass
+            Functional.__init__(self, *args, **kwargs)
+        else:
+            super().__init__(*args, **kwargs)
 
     def __getstate__(self):
         state = super().__getstate__() | {"_sessions": {}}
@@ -50,15 +74,134 @@ class Model(Trainer, Layer):
 
     @property
     def layers(self) -> list:
-        """The layers of the model."""
-        return []
+        """The layers of the model: those kept in its attributes, in the order in which they were set."""
+        return self._sublayers()
 
     @layers.setter
     def layers(self, value):
         raise AttributeError("`Model.layers` cannot be set; use `Sequential.add` and `pop`, or make another model.")
 
-    def _sublayers(self):
-        return [(layer.name, layer) for layer in self.layers]
+    def build(self, input_shape=None) -> None:
+        """Makes the weights.
+
+        Args:
+            input_shape: Full shape of the input, the batch axis first; a list or dict of shapes for several inputs.
+        """
+        if not self._is_traced or self._call_arguments is not None or input_shape is None:
+            return
+        structure = _shapes_as_tensors(input_shape, self.dtype)
+        arguments = Arguments((structure,), {})
+        self._build_for(arguments, [t.shape for t in arguments.data])
+
+    def _build_for(self, arguments, shapes):
+        if not self._is_traced:
+            return super()._build_for(arguments, shapes)
+        first = self._call_arguments is None
+        if first:
+            types = [_type_of(x, self.dtype) for x in arguments.data]
+            self._specs = [Tensor((None, *s[1:]), dtype) for s, dtype in zip(shapes, types, strict=True)]
+            self._call_arguments = arguments.filled(self._specs)
+            self._call_arguments[1].pop("training", None)
+        try:
+            super()._build_for(arguments, shapes)
+            if first:  # layers inside are built by the first call
+                self.output_shapes([t.shape for t in self._specs], self._call_arguments)
+        except BaseException:
+            if first:
+                self._specs = self._call_arguments = None
+                self.built = False
+            raise
+
+    # Inputs and outputs, in whatever structure they come.
+
+    @property
+    def input_tensors(self) -> list:
+        """A symbolic tensor for each input, in the order of `flatten_inputs`."""
+        return self.inputs if self._specs is None else self._specs
+
+    @property
+    def call_arguments(self):
+        """How a model written as `call` is called, `(args, kwargs)` with symbolic tensors; None for others."""
+        return self._call_arguments
+
+    def flatten_inputs(self, data) -> list:
+        """The input data as a flat list, in the order of the model's inputs.
+
+        Args:
+            data: An array, or a list, tuple or dict of arrays in the form of the inputs. A dict may also name the
+                inputs; keys that are no input are ignored.
+
+        Raises:
+            ValueError: If an input is missing, or the number differs.
+        """
+        arrays = flatten(data) if any(hasattr(leaf, "shape") for leaf in flatten(data)) else [data]
+        structure = pack(data, range(len(arrays))) if len(arrays) > 1 or isinstance(data, dict | list | tuple) else 0
+        if self._is_traced and not self.built:
+            self._data_structure = structure
+        elif self._is_traced and form(self._call_arguments[0]) != form((structure,)):
+            raise ValueError(
+                f"Model {self.name!r} must be given data in the form it was first called with. "
+                f"Received: {type(data).__name__} of {len(arrays)} array(s)"
+            )
+        return arrays
+
+    def flatten_targets(self, data, what="y") -> list:
+        """Targets or sample weights as a flat list, in the order of the model's outputs.
+
+        Args:
+            data: An array, or a list, tuple or dict of arrays; None entries stand for "none".
+            what: Name of the argument, for messages.
+
+        Raises:
+            ValueError: If a target is missing.
+        """
+        if data is None:
+            return []
+        if isinstance(data, dict):
+            names = self.output_names
+            unknown = set(data) - set(names)
+            missing = [name for name in names if name not in data]
+            if unknown or (missing and what != "sample_weight"):
+                raise ValueError(
+                    f"`{what}` must have one entry for each output {names}. Received: a dict with keys {list(data)}"
+                )
+            return [data.get(name) for name in names]
+        if isinstance(data, list | tuple) and any(hasattr(leaf, "shape") for leaf in flatten(data)):
+            return flatten(data)
+        return [data]
+
+    def pack_outputs(self, arrays):
+        """Output arrays in the form in which the model returns them."""
+        if self._is_traced:
+            return pack(self._last_trace().structure, arrays)
+        return arrays[0] if len(arrays) == 1 else list(arrays)
+
+    def _last_trace(self):
+        args, kwargs = self._call_arguments
+        kinds = [(t.shape, t.dtype, False) for t in self._specs]
+        return self._trace(Arguments(args, kwargs), kinds, False)
+
+    @property
+    def output_names(self) -> list:
+        """Names of the outputs: the keys if `call` returns a dict, else numbers."""
+        structure = self._last_trace().structure
+        if isinstance(structure, dict) and not any(isinstance(v, dict | list | tuple) for v in structure.values()):
+            return sorted(structure)
+        return [f"output_{i}" for i in range(len(flatten(structure)))]
+
+    def build_for_data(self, x) -> None:
+        """Builds the model for data.
+
+        Args:
+            x: List of arrays, as `flatten_inputs` gave it.
+        """
+        if not self._is_traced:
+            self.build((None, *x[0].shape[1:]))
+            return
+        tensors = [Tensor((None, *a.shape[1:]), _type_of(a, self.dtype)) for a in x]
+        structure = 0 if self._data_structure is None else self._data_structure
+        arguments = Arguments((pack(structure, tensors),), {})
+        self._build_for(arguments, [t.shape for t in tensors])
 
     def get_layer(self, name=None, index=None):
         """One layer, by name or by position.
@@ -164,3 +307,33 @@ class Model(Trainer, Layer):
                 f"{verb} that has not yet been built. Model {self.name!r}: build it first by calling it on some data, "
                 f"by `build(input_shape)`, or by an `Input` as its first layer."
             )
+
+
+def _is_functional(args, kwargs) -> bool:
+    """Whether a model's constructor was given inputs and outputs."""
+    return len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs and "outputs" in kwargs)
+
+
+def _make_functional(cls):
+    """Puts `Functional` in the place of `Model` among the bases of a class."""
+    from dseq.models.functional import Functional
+
+    cls.__bases__ = tuple(Functional if base is Model else base for base in cls.__bases__)
+    for base in cls.__bases__:
+        if issubclass(base, Model) and not issubclass(base, Functional):
+            _make_functional(base)
+
+
+def _type_of(data, default):
+    """The type of an input: integers and bools stay what they are, floats become the model's."""
+    dtype = np.dtype(data.dtype)
+    return default if dtype.kind not in "iub" else dtype.name
+
+
+def _shapes_as_tensors(structure, dtype):
+    """Full shapes in a structure as symbolic tensors: a tuple of sizes is a leaf."""
+    if isinstance(structure, dict):
+        return {key: _shapes_as_tensors(part, dtype) for key, part in structure.items()}
+    if any(isinstance(part, list | tuple | dict) for part in structure):
+        return [_shapes_as_tensors(part, dtype) for part in structure]
+    return Tensor(structure, dtype)

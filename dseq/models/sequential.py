@@ -130,7 +130,7 @@ class Sequential(Model):
         if isinstance(self._stack[0], InputLayer):
             self._maybe_rebuild()
             if input_shape is not None:
-                self.output_shapes([tuple(input_shape)])
+                self.native_shapes([tuple(input_shape)])
             return
         if input_shape is None:
             raise ValueError(f"You must provide an `input_shape` argument to build model {self.name!r}.")
@@ -145,7 +145,7 @@ class Sequential(Model):
         """The layers without the input."""
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
 
-    def _graph(self, what):
+    def _built_graph(self, what):
         if self._functional is None:
             raise AttributeError(
                 f"Sequential model {self.name!r} has no defined {what} yet. Build it by calling it on data, by "
@@ -155,31 +155,31 @@ class Sequential(Model):
 
     @property
     def inputs(self):
-        return self._graph("inputs").inputs
+        return self._built_graph("inputs").inputs
 
     @property
     def outputs(self):
-        return self._graph("outputs").outputs
+        return self._built_graph("outputs").outputs
 
     @property
     def input(self):
-        return self._graph("input").input
+        return self._built_graph("input").input
 
     @property
     def output(self):
-        return self._graph("output").output
+        return self._built_graph("output").output
 
     @property
     def input_shape(self):
-        return self._graph("input shape").input_shape
+        return self._built_graph("input shape").input_shape
 
     @property
     def output_shape(self):
-        return self._graph("output shape").output_shape
+        return self._built_graph("output shape").output_shape
 
     @property
     def output_names(self):
-        return self._graph("output names").output_names
+        return self._built_graph("output names").output_names
 
     @property
     def weights(self):
@@ -195,26 +195,43 @@ class Sequential(Model):
             )
         return self.variables
 
-    def _record(self, tensors):
-        if len(tensors) != 1:
-            raise ValueError(f"Sequential model {self.name!r} takes one input. Received: {len(tensors)} inputs")
-        return super()._record(tensors)
+    def _children(self):
+        return [("layers", self.layers)]
 
-    def _build_once(self, shapes):
+    def _record(self, arguments):
+        if len(arguments.data) != 1:
+            raise ValueError(f"Sequential model {self.name!r} takes one input. Received: {len(arguments.data)} inputs")
+        return super()._record(arguments)
+
+    def _build_for(self, arguments, shapes):
         if not self.built:
             self.build(tuple(shapes[0]))
+
+    def flatten_inputs(self, data):
+        if self._functional is not None:
+            return self._functional.flatten_inputs(data)
+        return super().flatten_inputs(data)
+
+    def pack_outputs(self, arrays):
+        return self._built_graph("outputs").pack_outputs(arrays)
+
+    def output_structure(self, operands=None, arguments=None, training=False, count=1):
+        return self._built_graph("outputs").output_structure()
+
+    def output_kinds(self, count):
+        return self._built_graph("outputs").output_kinds(count)
 
     def check_input(self, shape, index=0):
         """Nothing of its own: `output_shapes` raises in the name of the first layer that cannot take the shape."""
 
     def compute_output_shape(self, input_shape):
-        return self._graph("output shape").compute_output_shape(input_shape)
+        return self._built_graph("output shape").compute_output_shape(input_shape)
 
-    def output_shapes(self, input_shapes):
-        return self._graph("output shape").output_shapes(input_shapes)
+    def native_shapes(self, input_shapes):
+        return self._built_graph("output shape")._graph.output_shapes(input_shapes)
 
     def lower(self, plan, *inputs):
-        return self._graph("layers").lower(plan, *inputs)
+        return self._built_graph("layers").lower(plan, *inputs)
 
     # Configuration.
 

@@ -45,11 +45,13 @@ class Plan:
         self.settle_calls = []
         self.penalties = []
         self.scored = True  # False: nobody reads what `penalty` gathers
+        self.regularized = True  # False: without the penalties that depend on weights alone
         self.streams = 0
         self.given = []
         self.overwrites = True  # False: every backward call adds, as running a plan over several shards needs
         self._backward_calls = []
         self._floats = {}
+        self._noted = set()
         self._rows_per_sample = 1
         self._depth = 0
         self._needs_grad = False
@@ -97,6 +99,12 @@ class Plan:
             gradient.variable = variable
             self.gradients[id(variable)] = gradient
         variable.grad = self.gradients.get(id(variable))
+
+    def first_time(self, variable) -> bool:
+        """Whether this is asked for a weight for the first time: what is done once though a layer is called often."""
+        known = id(variable) in self._noted
+        self._noted.add(id(variable))
+        return not known
 
     # What layers, losses and optimizers say.
 

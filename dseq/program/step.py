@@ -146,6 +146,12 @@ class Step:
 
     # Binding: addresses and numbers of rows.
 
+    @property
+    def activation_bytes(self) -> int:
+        """The size of the activations and their gradients in the memory that the step is bound to."""
+        per_row = sum(self._row_bytes.values()) * self._capacity
+        return per_row + sum(array.nbytes for array in self._shared.values())
+
     def bind(self, rows: int) -> None:
         """Makes the step ready for this many rows; cheap when nothing changed."""
         if self.parameters is None and self._seen != adoptions():

@@ -1,6 +1,37 @@
-"""Symbolic tensors, the nodes that make them, and the order in which a graph runs."""
+"""Symbolic tensors and the nodes that make them.
+
+`dseq.program.graph` has the order in which a graph runs.
+"""
+
+import threading
+from contextlib import contextmanager
 
 from dseq.program.naming import auto_name
+
+# Functions by operator ("add", "getitem"), put here by `dseq.ops`: floors below do not know those above.
+operators = {}
+
+
+class _Tracing(threading.local):
+    depth = 0
+
+
+_tracing = _Tracing()
+
+
+def is_tracing() -> bool:
+    """Whether a layer's `call` is being written down in this thread: operations on weights are symbolic then."""
+    return _tracing.depth > 0
+
+
+@contextmanager
+def tracing():
+    """Inside, operations on weights give symbolic tensors, not numbers."""
+    _tracing.depth += 1
+    try:
+        yield
+    finally:
+        _tracing.depth -= 1
 
 
 class Tensor:
@@ -10,16 +41,21 @@ class Tensor:
         shape: Full shape, the batch axis first; None for a size that data will give.
         dtype: Name of its type.
         name: A name for messages.
+        shared: True for a value that belongs to no sample, as a sum over the batch or a function of weights: its shape
+            then has no batch axis.
 
     Attributes:
         node: The `Node` that makes it.
         index: Its position among the node's outputs.
     """
 
-    def __init__(self, shape, dtype="float32", name=None):
+    __array_ufunc__ = None  # NumPy's operators leave the work to ours
+
+    def __init__(self, shape, dtype="float32", name=None, shared=False):
         self.shape = tuple(shape)
         self.dtype = dtype
         self.name = name or auto_name("keras_tensor")
+        self.shared = shared
         self.node = None
         self.index = 0
 
@@ -36,84 +72,65 @@ class Tensor:
         )
 
     def __bool__(self):
-        raise TypeError("A symbolic tensor has no truth value.")
+        raise TypeError(
+            "A symbolic tensor has no truth value: Python's `if`, `and` and `while` cannot depend on data. "
+            f"Use `dseq.ops.where`. Received: {self!r}"
+        )
+
+    def __len__(self):
+        raise TypeError(f"The length of a symbolic tensor is known when data come. Received: {self!r}")
+
+    def __iter__(self):
+        raise TypeError(f"Iterating over a symbolic tensor is not possible. Use `dseq.ops.unstack`. Received: {self!r}")
+
+
+def operator_method(name, reflected=False):
+    """A method that leaves an operator to the function of that name in `operators`."""
+
+    def operate(self, *others):
+        function = operators.get(name)
+        if function is None:
+            raise TypeError(f"Symbolic tensors have no operator {name!r}.")
+        return function(*others, self) if reflected else function(self, *others)
+
+    return operate
+
+
+BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor")
+for _name in BINARY:
+    setattr(Tensor, f"__{_name}__", operator_method(_name))
+    setattr(Tensor, f"__r{_name}__", operator_method(_name, reflected=True))
+for _name in ("neg", "abs", "invert", "getitem", "lt", "le", "gt", "ge", "ne"):
+    setattr(Tensor, f"__{_name}__", operator_method(_name))
 
 
 class Node:
-    """One call of a layer: the tensors it took and the tensors it made.
+    """One call of a layer or operation: the tensors it took and the tensors it made.
 
     Args:
-        layer: The layer that was called.
+        layer: What was called.
         inputs: List of `Tensor`; empty for an input.
         outputs: List of `Tensor`, which are told where they come from.
+        arguments: `(args, kwargs)` of the call with the tensors in them, if there was more than those.
+        structure: The form in which the outputs were returned: leaves are numbers of `outputs`.
     """
 
-    def __init__(self, layer, inputs, outputs):
+    def __init__(self, layer, inputs, outputs, arguments=None, structure=None):
         self.layer = layer
         self.inputs = list(inputs)
         self.outputs = list(outputs)
+        self.arguments = arguments
+        self.structure = structure
         for index, tensor in enumerate(outputs):
             tensor.node, tensor.index = self, index
-        layer._inbound_nodes.append(self)
+        if not is_tracing():  # calls inside a layer's `call` are that layer's own business
+            layer._inbound_nodes.append(self)
+
+    @property
+    def is_input(self) -> bool:
+        """Whether data enter the graph here."""
+        return getattr(self.layer, "is_input", False)
 
     @property
     def parents(self):
         return [tensor.node for tensor in self.inputs]
-
-
-def sort_graph(inputs, outputs):
-    """The nodes between inputs and outputs in running order, and their layers in Keras' order.
-
-    Keras orders layers by decreasing depth, the longest way to an output; ties by a walk from the outputs that
-    numbers a layer when it first meets it. Weights files depend on that order.
-
-    Args:
-        inputs: List of `Tensor` where the graph begins.
-        outputs: List of `Tensor` where it ends.
-
-    Returns:
-        `(nodes, layers)`.
-
-    Raises:
-        ValueError: If an output needs a tensor that does not come from the inputs.
-    """
-    begin = {id(tensor) for tensor in inputs}
-    begin_nodes = {id(tensor.node) for tensor in inputs}
-    order, finished, first_met = [], set(), {}
-
-    for output in outputs:
-        stack = [(output.node, False)]
-        while stack:  # an explicit stack: towers are deeper than Python's recursion limit
-            node, done = stack.pop()
-            if done:
-                order.append(node)
-                continue
-            if id(node) in finished:
-                continue
-            finished.add(id(node))
-            first_met.setdefault(id(node.layer), len(first_met))
-            stack.append((node, True))
-            if id(node) in begin_nodes and all(id(t) in begin for t in node.outputs):
-                continue
-            if not node.inputs:
-                raise ValueError(
-                    f"The output of a model must come from its inputs alone. Received: an output that also needs "
-                    f"{node.layer.name!r}, which is not among inputs={[t.name for t in inputs]}."
-                )
-            stack += [(tensor.node, False) for tensor in reversed(node.inputs)]
-
-    node_depth, layer_depth, layers = {}, {}, {}
-    for node in reversed(order):
-        depth = max(node_depth.get(id(node), 0), layer_depth.get(id(node.layer), 0))
-        node_depth[id(node)] = layer_depth[id(node.layer)] = depth
-        layers[id(node.layer)] = node.layer
-        if id(node) not in begin_nodes:
-            for parent in node.parents:
-                node_depth[id(parent)] = max(depth + 1, node_depth.get(id(parent), 0))
-    for tensor in inputs:
-        layer = tensor.node.layer
-        if id(layer) not in layers:
-            layers[id(layer)], layer_depth[id(layer)], first_met[id(layer)] = layer, 0, -1
-    ranked = sorted(layers.values(), key=lambda layer: (-layer_depth[id(layer)], first_met[id(layer)]))
-    nodes = [node for node in order if id(node) not in begin_nodes]
-    return nodes, ranked

@@ -23,6 +23,9 @@ class Variable(Operand):
         trainable: Whether training changes it.
     """
 
+    regularizer = None  # what is added to the loss while the weight is trained
+    constraint = None  # what is applied after each update
+
     def __init__(self, value, dtype=None, name="variable", path=None, trainable=True):
         value = np.asarray(value)
         integer = dtype is not None and np.dtype(dtype).kind in "iu"

@@ -53,18 +53,20 @@ def _walk(owner, path, names, found, seen):
         return
     seen.add(id(owner))
     found.append(Entry(path, names, owner))
-    if hasattr(owner, "layers"):
-        _walk_list(owner.layers, join(path, "layers"), join(names, "layers"), found, seen)
-    else:
-        for attribute, child in owner._sublayers():
-            if isinstance(child, list | tuple):
-                _walk_list(child, join(path, attribute), join(names, attribute), found, seen)
-            else:
-                _walk(child, join(path, attribute), join(names, attribute), found, seen)
+    # The layers of a model come first; then attributes by name, private ones last.
+    for attribute, child in sorted(owner._children(), key=lambda item: (item[0] != "layers", _rank(item[0]))):
+        if isinstance(child, list):
+            _walk_list(child, join(path, attribute), join(names, attribute), found, seen)
+        else:
+            _walk(child, join(path, attribute), join(names, attribute), found, seen)
     optimizer = getattr(owner, "optimizer", None)
     if optimizer is not None and id(optimizer) not in seen:
         seen.add(id(optimizer))
         found.append(Entry(join(path, "optimizer"), join(names, "optimizer"), optimizer, model=owner))
+
+
+def _rank(attribute):
+    return f"~{attribute}" if attribute.startswith("_") else attribute
 
 
 def _walk_list(layers, path, names, found, seen):

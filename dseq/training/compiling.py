@@ -102,7 +102,7 @@ class Compiling:
         """Drops everything bound to the graph as it was."""
         if getattr(self, "_sessions", None):
             self._sessions.clear()
-        self._eager_steps.clear()
+        self._eager.clear()
 
     def _build_optimizer(self):
         if self.compiled and self.optimizer is not None:
@@ -111,7 +111,7 @@ class Compiling:
     def _session(self, kind, x, y=None, weighted=False):
         """The bound step for data of these shapes; made once."""
         if not self.built:
-            self.build((None, *x[0].shape[1:]))
+            self.build_for_data(x)
         trainable = tuple(id(v) for v in self.trainable_variables)
         shapes = tuple(a.shape[1:] for a in x), tuple(a.shape[1:] for a in y or []), weighted
         key = kind.__name__, shapes, trainable if kind is Training else None, self.graph_version

@@ -31,7 +31,8 @@ class Session:
     def __init__(self, model, x, y=(), weighted=False):
         self.model = model
         self.world = communicator.get()
-        self._shapes = [tensor.shape for tensor in model.inputs]
+        tensors = model.input_tensors
+        self._shapes = [tensor.shape for tensor in tensors]
         if len(x) != len(self._shapes):
             raise ValueError(
                 f"Model {model.name!r} expects {len(self._shapes)} input(s). Received: {len(x)} array(s) of shapes "
@@ -41,12 +42,10 @@ class Session:
         plan.scored = self.scored
         shapes = [conform(a, s).shape for a, s in zip(x, self._shapes, strict=True)]
         inputs = []
-        for i, shape in enumerate(shapes):
-            model.check_input(shape, i)
-        model.output_shapes(shapes)  # each layer checks what it gets, and says so by its name
-        for i, (shape, tensor) in enumerate(zip(shapes, model.inputs, strict=True)):
+        model.output_shapes(shapes, model.call_arguments)  # each layer checks what it gets, and says so by its name
+        for i, (shape, tensor) in enumerate(zip(shapes, tensors, strict=True)):
             inputs.append(plan.input(f"x_{i}", shape[1:], tensor.dtype))
-        self.operands = model.lower_into(plan, inputs)
+        self.operands = model.lower_into(plan, inputs, model.call_arguments)
         self._finish_plan(y, weighted)
         self.step = Step(plan, self._memory(), getattr(model, "_runner", "table"), keep=self.operands)
         self.step.clock[CLOCK.index("shard") :] = self.world.rank, self.world.size
@@ -248,6 +247,20 @@ class Training(Scored):
     def seed(self) -> int:
         """The seed of shuffling and of layers that draw random numbers, the same on all ranks."""
         return self.model._seed
+
+    @seed.setter
+    def seed(self, value):
+        self.model._seed = value
+        self._home()
+
+    @property
+    def sums(self) -> dict:
+        """The sums of losses and metrics since `reset`, as plain numbers."""
+        return {"rows": self._rows, "totals": self._totals.tolist()}
+
+    @sums.setter
+    def sums(self, value):
+        self._rows, self._totals = value["rows"], np.array(value["totals"], np.float64)
 
     def train(self, feed, order, lo, hi) -> None:
         """One step on the global batch `order[lo:hi]`, of which this rank computes its rows."""

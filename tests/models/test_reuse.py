@@ -177,9 +177,9 @@ def test_threads_share_a_model():
             np.testing.assert_array_equal(y, expected)
 
 
-class WithCall(keras.Model):
-    def call(self, x):
-        return x
+class OwnStep(keras.Model):
+    def train_step(self, data):
+        return {}
 
 
 class Chain(Sequential):
@@ -189,8 +189,7 @@ class Chain(Sequential):
 @pytest.mark.parametrize(
     "use, message",
     [
-        (WithCall, "subclasses are not supported yet; use Sequential or Model"),
-        (lambda: branched().get_config(), "not supported yet"),
+        (OwnStep, "`train_step` cannot be overridden: a step is compiled as a whole"),
         (lambda: two_inputs()([X, X[:1]]), r"\[24, 1\]"),
         (
             lambda: Sequential.from_config({"name": "a", "layers": [{"class_name": "add"}]}),

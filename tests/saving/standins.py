@@ -17,17 +17,17 @@ class Layer:
         self._non_trainable_variables = variables[len(variables) - frozen :]
         self._parts = list(parts)
 
-    def _sublayers(self):
+    def _children(self):
         return self._parts
 
     @property
     def variables(self):
-        inner = [layer for _, part in self._sublayers() for layer in (part if isinstance(part, list) else [part])]
+        inner = [layer for _, part in self._children() for layer in (part if isinstance(part, list) else [part])]
         return self._trainable_variables + self._non_trainable_variables + [v for x in inner for v in x.variables]
 
     @property
     def trainable_variables(self):
-        inner = [layer for _, part in self._sublayers() for layer in (part if isinstance(part, list) else [part])]
+        inner = [layer for _, part in self._children() for layer in (part if isinstance(part, list) else [part])]
         return self._trainable_variables + [v for x in inner for v in x.trainable_variables]
 
 
@@ -63,7 +63,7 @@ class Sequential(Layer):
     """A model; `layers` is what a weights file lists."""
 
     def __init__(self, layers, name="sequential", optimizer=None):
-        super().__init__(name, parts=[(layer.name, layer) for layer in layers])
+        super().__init__(name, parts=[("layers", layers)])
         self.layers = layers
         self.optimizer = optimizer
 

@@ -49,7 +49,7 @@ class PReLU(Layer):
         # Which slope each feature of a row uses.
         slopes = np.broadcast_to(np.arange(prod(self.alpha.shape)).reshape(self.alpha.shape), x.shape).ravel()
         index = plan.constant(slopes, "int64")
-        rows, alpha = (x.size,), flat(self.alpha)
+        rows, alpha = (prod(x.shape),), flat(self.alpha)
         dx, dy, row_x = x.grad and x.grad.reshape(rows), y.grad and y.grad.reshape(rows), x.reshape(rows)
         plan.forward(prelu_forward, y.reshape(rows), row_x, alpha, index)
         plan.backward(prelu_backward, dx, dy, row_x, alpha, index)

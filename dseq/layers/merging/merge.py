@@ -24,17 +24,21 @@ class Merge(Layer):
 
     def __call__(self, *inputs, training=None, mask=None):
         """Applies the layer to a list of symbolic tensors or arrays."""
+        if len(inputs) == 1 and isinstance(inputs[0], dict):
+            inputs = [list(inputs[0].values())]
         if len(inputs) == 1:
             if not isinstance(inputs[0], list | tuple):
                 shape = getattr(inputs[0], "shape", None) or np.shape(inputs[0])
                 raise ValueError(f"{self.call_rule} Received: input_shape={tuple(shape)} (not a list of shapes)")
             inputs = inputs[0]
+        if not inputs:
+            self.check_number([])
         inputs = [x if isinstance(x, Tensor) else np.asarray(x) for x in inputs]
-        return super().__call__(*inputs, training=training, mask=mask)
+        return super().__call__(inputs, training=training, mask=mask)
 
-    def _build_once(self, shapes):
+    def _build_for(self, arguments, shapes):
         self.build(*shapes)  # nothing is kept of the shapes, so each call is checked
-        super()._build_once(shapes)
+        super()._build_for(arguments, shapes)
 
     def build(self, *input_shapes):
         """Checks that inputs of these shapes fit together."""
@@ -104,14 +108,14 @@ def broadcast(a, b):
 
 def spread(plan, x, shape):
     """An operand broadcast to a shape: the operand itself or a view of it if no value is needed twice."""
-    if x.size == prod(shape):
+    if prod(x.shape) == prod(shape):
         return x if x.shape == tuple(shape) else x.reshape(shape)
-    places = np.arange(x.size).reshape(x.shape)
+    places = np.arange(prod(x.shape)).reshape(x.shape)
     places = np.broadcast_to(places, shape).ravel()
     length, step = runs((1,) * (len(shape) - len(x.shape)) + x.shape, shape)
     index = plan.constant(places[::length].copy(), "int64")
     y = plan.value("spread", shape)
-    row_x, row_y = x.reshape((x.size,)), y.reshape((y.size,))
+    row_x, row_y = x.reshape((prod(x.shape),)), y.reshape((prod(y.shape),))
     plan.forward(spread_forward, row_y, row_x, index, length, step)
     plan.backward(spread_backward, row_x.grad, row_y.grad, index, length, step)
     return y

@@ -24,4 +24,4 @@ class Flatten(Layer):
         return (input_shape[0], None if None in sizes else prod(sizes))
 
     def lower(self, plan, x):
-        return x.reshape((x.size,))
+        return x.reshape((prod(x.shape),))

@@ -1,0 +1,202 @@
+"""What a layer holds: its weights, and the layers inside it."""
+
+from math import prod
+
+import numpy as np
+
+from dseq import initializers
+from dseq.layers.building import new_version, weight_path
+from dseq.program.variable import Variable
+
+
+class WeightHolder:
+    """The part of a layer that keeps weights and layers; both are found in its attributes."""
+
+    def __init__(self, trainable, **kwargs):
+        super().__init__(**kwargs)
+        self._trainable = bool(trainable)
+        self._trainable_variables = []
+        self._non_trainable_variables = []
+        self._version = new_version()
+
+    def __setattr__(self, name, value):
+        # A Variable that a user makes and keeps is a weight like those of `add_weight`.
+        super().__setattr__(name, value)
+        if isinstance(value, Variable) and not any(value is v for v in self._own_variables):
+            (self._trainable_variables if value.trainable else self._non_trainable_variables).append(value)
+
+    # Weights.
+
+    def add_weight(
+        self,
+        shape=None,
+        initializer=None,
+        dtype=None,
+        trainable=True,
+        autocast=True,
+        regularizer=None,
+        constraint=None,
+        aggregation="none",
+        name=None,
+        **kwargs,
+    ):
+        """Makes a weight of this layer.
+
+        Args:
+            shape: Its shape, `()` if None.
+            initializer: Name, object or callable `(shape, dtype)`; glorot_uniform for None.
+            dtype: Its type, the layer's if None.
+            trainable: Whether training changes it while the layer is trainable.
+            autocast: Accepted as in Keras.
+            regularizer: Name or object whose value is added to the loss while the weight is trained, or None.
+            constraint: Name or object that is applied after each update, or None.
+            aggregation: Accepted as in Keras; all ranks hold the same values.
+            name: Its short name.
+            **kwargs: Nothing else.
+
+        Returns:
+            The `Variable`.
+        """
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to add_weight: {sorted(kwargs)}")
+        shape = () if shape is None else (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+        name = name or "variable"
+        values = initializers.get(initializer or "glorot_uniform")(shape, dtype=dtype or self.dtype)
+        path = weight_path(self, name)
+        variable = Variable(values, dtype or self.dtype, name, path, trainable and self.trainable)
+        if regularizer is not None:
+            from dseq import regularizers
+
+            variable.regularizer = regularizers.get(regularizer)
+        if constraint is not None:
+            from dseq import constraints
+
+            variable.constraint = constraints.get(constraint)
+        (self._trainable_variables if trainable else self._non_trainable_variables).append(variable)
+        return variable
+
+    @property
+    def _own_variables(self):
+        own = vars(self)
+        return [*own.get("_trainable_variables", ()), *own.get("_non_trainable_variables", ())]
+
+    # Layers inside.
+
+    def _children(self) -> list:
+        """`(attribute, layer or list of layers)` for what is inside; weights files name groups by the attributes."""
+        found = []
+        for name, value in vars(self).items():
+            if isinstance(value, WeightHolder):
+                found.append((name, value))
+            elif type(value) in (list, tuple, dict):
+                inner = [x for x in (value.values() if type(value) is dict else value) if isinstance(x, WeightHolder)]
+                if inner:
+                    found.append((name, inner))
+        return found
+
+    def _sublayers(self) -> list:
+        """The layers directly inside, each once."""
+        found = {}
+        for _, child in self._children():
+            for layer in child if isinstance(child, list) else [child]:
+                found.setdefault(id(layer), layer)
+        return list(found.values())
+
+    @property
+    def graph_version(self) -> int:
+        """A number that grows whenever the layers inside become others: what was lowered before is then stale."""
+        return max([self._version, *(layer.graph_version for layer in self._sublayers())])
+
+    @property
+    def variables(self) -> list:
+        """All weights, this layer's own first; a shared one once."""
+        return _each_once(self._own_variables, (layer.variables for layer in self._sublayers()))
+
+    @property
+    def weights(self) -> list:
+        """All weights, this layer's own first."""
+        return self.variables
+
+    @property
+    def trainable_variables(self) -> list:
+        """Weights that training changes; none if the layer is frozen."""
+        if not self.trainable:
+            return []
+        own = [v for v in self._trainable_variables if v.trainable]
+        return _each_once(own, (layer.trainable_variables for layer in self._sublayers()))
+
+    @property
+    def non_trainable_variables(self) -> list:
+        """Weights that training leaves alone; all of them if the layer is frozen."""
+        trainable = {id(v) for v in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trainable]
+
+    @property
+    def trainable_weights(self) -> list:
+        return self.trainable_variables
+
+    @property
+    def non_trainable_weights(self) -> list:
+        return self.non_trainable_variables
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes this layer's weights. Setting it reaches every layer inside.
+
+        A compiled model keeps what it was compiled with: call `compile` again after a change.
+        """
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        self._trainable = bool(value)
+        for variable in self._trainable_variables:
+            variable.trainable = self._trainable
+        for layer in self._sublayers():
+            layer.trainable = value
+
+    def get_weights(self) -> list:
+        """Copies of all weights as a list of NumPy arrays, in the order of `weights`."""
+        return [variable.numpy() for variable in self.weights]
+
+    def set_weights(self, weights) -> None:
+        """Sets all weights from a list of arrays in the order of `weights`.
+
+        Raises:
+            ValueError: If their number or a shape differs; nothing is changed then.
+        """
+        variables = self.weights
+        if len(variables) != len(weights):
+            raise ValueError(
+                f"`weights` must have one array for each weight of {self.name!r}, {len(variables)} in all. "
+                f"Received: {len(weights)} arrays."
+            )
+        for variable, value in zip(variables, weights, strict=True):
+            if tuple(np.shape(value)) != variable.shape:
+                raise ValueError(
+                    f"Weight {variable.path!r} has shape {variable.shape}. "
+                    f"Received: an array of shape {np.shape(value)}."
+                )
+        for variable, value in zip(variables, weights, strict=True):
+            variable.assign(value)
+
+    def count_params(self) -> int:
+        """The number of numbers in all weights.
+
+        Raises:
+            ValueError: If the layer is not built.
+        """
+        if not self.built:
+            raise ValueError(
+                f"You tried to call `count_params` on layer {self.name!r}, but the layer isn't built. "
+                f"You can build it manually via: `layer.build(input_shape)`."
+            )
+        return sum(prod(v.shape) for v in self.weights)
+
+
+def _each_once(own, parts):
+    found = {id(v): v for v in own}
+    for part in parts:
+        for variable in part:
+            found.setdefault(id(variable), variable)
+    return list(found.values())
