@@ -9,6 +9,8 @@ from dseq.layers.activations.softmax import Softmax
 from dseq.layers.core.dense import Dense
 from dseq.layers.core.identity import Identity
 from dseq.layers.core.input_layer import Input, InputLayer
+from dseq.layers.core.lambda_layer import Lambda
+from dseq.layers.core.wrapper import Wrapper
 from dseq.layers.layer import Layer
 from dseq.layers.merging.add import Add, add
 from dseq.layers.merging.average import Average, average
@@ -24,6 +26,7 @@ from dseq.layers.reshaping.flatten import Flatten
 from dseq.layers.reshaping.permute import Permute
 from dseq.layers.reshaping.repeat_vector import RepeatVector
 from dseq.layers.reshaping.reshape import Reshape
+from dseq.layers.rnn.time_distributed import TimeDistributed
 
 __all__ = [
     "Activation",
@@ -38,6 +41,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "Lambda",
     "Layer",
     "LeakyReLU",
     "Maximum",
@@ -51,6 +55,8 @@ __all__ = [
     "Reshape",
     "Softmax",
     "Subtract",
+    "TimeDistributed",
+    "Wrapper",
     "add",
     "average",
     "concatenate",

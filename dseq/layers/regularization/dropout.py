@@ -50,8 +50,9 @@ class Dropout(Layer):
             plan.forward(dropout_forward, row_y, row_x, rate, plan.clock, stream)
             plan.backward(dropout_backward, dx, dy, rate, plan.clock, stream)
             return y
-        shape = self._decisions(x.shape)
-        index = np.broadcast_to(np.arange(prod(shape)).reshape(shape), x.shape).ravel()
+        # A sample may be several rows, each with decisions of its own.
+        shape = (x.rows_per_sample, *self._decisions(x.shape))
+        index = np.broadcast_to(np.arange(prod(shape)).reshape(shape), (x.rows_per_sample, *x.shape)).ravel()
         which = plan.constant(index, "int64")
         plan.forward(dropout_shared_forward, row_y, row_x, which, rate, plan.clock, stream, prod(shape))
         plan.backward(dropout_shared_backward, dx, dy, which, rate, plan.clock, stream, prod(shape))
