@@ -6,8 +6,22 @@ import numpy as np
 
 from dseq import initializers
 from dseq.layers.building import new_version, weight_path
+from dseq.program.tensor import is_tracing
 from dseq.program.variable import Variable
 
+# Attributes that training and building set, on which what a layer computes does not depend.
+FRAMEWORK = {
+    "built",
+    "first_input_shape",
+    "history",
+    "jit_compile",
+    "name",
+    "run_eagerly",
+    "steps_per_execution",
+    "stop_training",
+    "trainable",
+}
+)
 
 class WeightHolder:
     """The part of a layer that keeps weights and layers; both are found in its attributes."""
@@ -20,8 +34,12 @@ class WeightHolder:
         self._version = new_version()
 
     def __setattr__(self, name, value):
-        # A Variable that a user makes and keeps is a weight like those of `add_weight`.
         super().__setattr__(name, value)
+        # `call` may have read the attribute, and was written down with what it was then.
+        counts = not name.startswith("_") and name not in FRAMEWORK
+        if counts and getattr(self, "_is_traced", False) and vars(self).get("built") and not is_tracing():
+            self._version = new_version()
+        # A Variable that a user makes and keeps is a weight like those of `add_weight`.
         if isinstance(value, Variable) and not any(value is v for v in self._own_variables):
             (self._trainable_variables if value.trainable else self._non_trainable_variables).append(value)
 
