@@ -21,7 +21,7 @@ FRAMEWORK = {
     "stop_training",
     "trainable",
 }
-)
+
 
 class WeightHolder:
     """The part of a layer that keeps weights and layers; both are found in its attributes."""
