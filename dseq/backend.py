@@ -3,7 +3,14 @@
 import gc
 
 from dseq.program import naming
-from dseq.program.floatx import epsilon, floatx, set_epsilon, set_floatx
+from dseq.program.floatx import (
+    epsilon,
+    floatx,
+    image_data_format,
+    set_epsilon,
+    set_floatx,
+    set_image_data_format,
+)
 
 
 def clear_session(free_memory=True) -> None:
@@ -17,9 +24,12 @@ def clear_session(free_memory=True) -> None:
         gc.collect()
 
 
-def image_data_format() -> str:
-    """Where images have their channels; dseq knows `"channels_last"` only."""
-    return "channels_last"
-
-
-__all__ = ["clear_session", "epsilon", "floatx", "image_data_format", "set_epsilon", "set_floatx"]
+__all__ = [
+    "clear_session",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+]

@@ -45,9 +45,12 @@ isa = _read("DSEQ_ISA")
 debug = int(_read("DSEQ_DEBUG"))
 
 
+KERAS = ("floatx", "set_floatx", "epsilon", "set_epsilon", "image_data_format", "set_image_data_format")
+
+
 def __getattr__(name):
     """Keras' `config` functions; looked up late, as kernels read this module before anything else exists."""
-    if name in ("floatx", "set_floatx", "epsilon", "set_epsilon"):
+    if name in KERAS:
         from dseq.program import floatx
 
         return getattr(floatx, name)

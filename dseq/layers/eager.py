@@ -62,6 +62,9 @@ class Eager:
         if training:
             step.clock[0] = seeds.next_seed()  # every call draws anew
         step.compute()
+        for operand, message in plan.faults:
+            if step.tail[operand.start] != 0:
+                raise ValueError(message)
         layer._losses = [step.tail[o.start] / (lengths[0] if each else 1) for o, each in plan.penalties]
         return pack(structure, [step.array(outputs[i]).copy() for i in flatten(structure)])
 

@@ -1,9 +1,10 @@
-"""The default type of weights and activations, and Keras' small constant."""
+"""The defaults: the type of weights and activations, Keras' small constant, where images have their channels."""
 
 import numpy as np
 
 _floatx = "float32"
 _epsilon = 1e-7
+_image_data_format = "channels_last"
 
 
 def floatx() -> str:
@@ -47,3 +48,26 @@ def standardize(dtype) -> str:
     if name not in ("float32", "float64"):
         raise ValueError(f"dseq computes in float32 or float64. Received: dtype={dtype!r}")
     return name
+
+
+def image_data_format() -> str:
+    """Where images have their channels unless a layer says otherwise, `"channels_last"` or `"channels_first"`."""
+    return _image_data_format
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Sets where layers made from now on expect channels. Images with channels last are faster.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    Raises:
+        ValueError: For anything else.
+    """
+    global _image_data_format
+    if data_format not in ("channels_last", "channels_first"):
+        raise ValueError(
+            "The `data_format` argument must be one of {'channels_first', 'channels_last'}. "
+            f"Received: data_format={data_format!r}"
+        )
+    _image_data_format = data_format

@@ -204,12 +204,13 @@ class Plan:
         return operand
 
     def fault(self, message):
-        """A slot a kernel adds to when it meets a label it cannot use.
+        """A slot a kernel adds to when it meets a label or index it cannot use.
 
         The trainer then raises before any update, on all ranks.
 
         Args:
-            message: The rule, ending in "Received: "; the range of the labels given is put behind it.
+            message: The rule, ending in "Received: "; the range of the labels given is put behind it. A message that
+                ends in a full stop stays as it is.
         """
         operand = self.sums("fault")
         self.faults.append((operand, message))

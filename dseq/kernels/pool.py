@@ -1,0 +1,109 @@
+"""Largest and mean values of windows. Arrays are (n, depth, height, width, channels); fewer dimensions have size 1.
+
+Windows are cut off at the border: what lies outside is neither compared nor counted. `before` says how far the first
+window reaches out of the image. Where several values of a window are the largest, the first has the gradient.
+"""
+
+import numpy as np
+
+from dseq.kernels.base import inlined, kernel
+
+
+@inlined
+def _reach(place, stride, before, window, size):
+    """First and last index (exclusive) that a window has inside an axis."""
+    first = place * stride - before
+    return max(first, 0), min(first + window, size)
+
+
+@kernel
+def max_forward(y, x, kd, kh, kw, sd, sh, sw, bd, bh, bw):
+    # y (n, od, oh, ow, c), x (n, d, h, w, c)
+    for i in range(y.shape[0]):
+        for z in range(y.shape[1]):
+            z0, z1 = _reach(z, sd, bd, kd, x.shape[1])
+            for r in range(y.shape[2]):
+                r0, r1 = _reach(r, sh, bh, kh, x.shape[2])
+                for s in range(y.shape[3]):
+                    s0, s1 = _reach(s, sw, bw, kw, x.shape[3])
+                    out, first = y[i, z, r, s], x[i, z0, r0, s0]
+                    for j in range(out.size):
+                        out[j] = first[j]
+                    for p in range(z0, z1):
+                        for q in range(r0, r1):
+                            for t in range(s0, s1):
+                                row = x[i, p, q, t]
+                                for j in range(out.size):
+                                    # A comparison with NaN is false, so that NaN stays once it is there.
+                                    out[j] = out[j] if out[j] >= row[j] or out[j] != out[j] else row[j]
+
+
+@kernel
+def max_backward(dx, dy, y, x, kd, kh, kw, sd, sh, sw, bd, bh, bw):
+    # dx, x (n, d, h, w, c), dy, y (n, od, oh, ow, c)
+    zero = dy.dtype.type(0)
+    left = np.empty(y.shape[4], dy.dtype)
+    for i in range(y.shape[0]):
+        for z in range(y.shape[1]):
+            z0, z1 = _reach(z, sd, bd, kd, x.shape[1])
+            for r in range(y.shape[2]):
+                r0, r1 = _reach(r, sh, bh, kh, x.shape[2])
+                for s in range(y.shape[3]):
+                    s0, s1 = _reach(s, sw, bw, kw, x.shape[3])
+                    largest, given = y[i, z, r, s], dy[i, z, r, s]
+                    for j in range(left.size):
+                        left[j] = given[j]
+                    for p in range(z0, z1):
+                        for q in range(r0, r1):
+                            for t in range(s0, s1):
+                                row, target = x[i, p, q, t], dx[i, p, q, t]
+                                for j in range(left.size):
+                                    here = left[j] if row[j] == largest[j] else zero
+                                    left[j] = zero if row[j] == largest[j] else left[j]
+                                    target[j] += here
+
+
+@kernel
+def mean_forward(y, x, kd, kh, kw, sd, sh, sw, bd, bh, bw):
+    # y (n, od, oh, ow, c), x (n, d, h, w, c)
+    zero, one = y.dtype.type(0), y.dtype.type(1)
+    for i in range(y.shape[0]):
+        for z in range(y.shape[1]):
+            z0, z1 = _reach(z, sd, bd, kd, x.shape[1])
+            for r in range(y.shape[2]):
+                r0, r1 = _reach(r, sh, bh, kh, x.shape[2])
+                for s in range(y.shape[3]):
+                    s0, s1 = _reach(s, sw, bw, kw, x.shape[3])
+                    out = y[i, z, r, s]
+                    for j in range(out.size):
+                        out[j] = zero
+                    for p in range(z0, z1):
+                        for q in range(r0, r1):
+                            for t in range(s0, s1):
+                                row = x[i, p, q, t]
+                                for j in range(out.size):
+                                    out[j] += row[j]
+                    share = one / y.dtype.type((z1 - z0) * (r1 - r0) * (s1 - s0))
+                    for j in range(out.size):
+                        out[j] *= share
+
+
+@kernel
+def mean_backward(dx, dy, kd, kh, kw, sd, sh, sw, bd, bh, bw):
+    # dx (n, d, h, w, c), dy (n, od, oh, ow, c)
+    one = dy.dtype.type(1)
+    for i in range(dy.shape[0]):
+        for z in range(dy.shape[1]):
+            z0, z1 = _reach(z, sd, bd, kd, dx.shape[1])
+            for r in range(dy.shape[2]):
+                r0, r1 = _reach(r, sh, bh, kh, dx.shape[2])
+                for s in range(dy.shape[3]):
+                    s0, s1 = _reach(s, sw, bw, kw, dx.shape[3])
+                    given = dy[i, z, r, s]
+                    share = one / dy.dtype.type((z1 - z0) * (r1 - r0) * (s1 - s0))
+                    for p in range(z0, z1):
+                        for q in range(r0, r1):
+                            for t in range(s0, s1):
+                                target = dx[i, p, q, t]
+                                for j in range(target.size):
+                                    target[j] += given[j] * share

@@ -1,0 +1,176 @@
+"""Convolutions on the register tile against the sum over taps in float64; a row's bits for any number of rows."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dseq.kernels.base import JIT
+from dseq.kernels.conv import (
+    conv_backward_input,
+    conv_backward_kernel,
+    conv_forward,
+    conv_transpose_kernel,
+    pad_backward,
+    pad_forward,
+)
+from dseq.kernels.pool import max_backward, max_forward, mean_backward, mean_forward
+from dseq.kernels.vector import FEATURES, ON_ARM
+
+# image, kernel, strides, dilations, groups, channels, filters
+CASES = [
+    ((1, 9, 11), (1, 3, 3), (1, 1, 1), (1, 1, 1), 1, 5, 7),
+    ((1, 9, 11), (1, 3, 3), (1, 2, 2), (1, 1, 1), 1, 4, 33),
+    ((1, 9, 11), (1, 3, 2), (1, 1, 1), (1, 2, 3), 1, 4, 40),
+    ((1, 8, 8), (1, 3, 3), (1, 2, 1), (1, 1, 1), 2, 4, 6),
+    ((4, 6, 7), (2, 3, 3), (1, 1, 1), (1, 1, 1), 1, 3, 20),
+    ((5, 6, 7), (2, 2, 3), (2, 2, 3), (1, 1, 1), 3, 6, 9),
+    ((1, 1, 30), (1, 1, 5), (1, 1, 1), (1, 1, 4), 1, 8, 70),
+    ((1, 12, 12), (1, 5, 5), (1, 3, 3), (1, 1, 1), 1, 1, 32),
+    ((1, 3, 3), (1, 1, 1), (1, 1, 1), (1, 1, 1), 1, 300, 65),
+    ((1, 7, 7), (1, 2, 2), (1, 3, 3), (1, 1, 1), 1, 3, 4),
+    ((1, 6, 6), (1, 3, 3), (1, 1, 1), (1, 1, 1), 4, 4, 8),
+]
+
+
+def pairs(x, w, y, strides, dilations, groups):
+    """Views of x, w and y that one tap of the kernel connects."""
+    c, o = w.shape[3], w.shape[4] // groups
+    for tap in np.ndindex(*w.shape[:3]):
+        window = tuple(
+            slice(t * d, t * d + (n - 1) * s + 1, s)
+            for t, d, s, n in zip(tap, dilations, strides, y.shape[1:4], strict=True)
+        )
+        for g in range(groups):
+            outer = slice(g * o, (g + 1) * o)
+            yield x[(slice(None), *window, slice(g * c, (g + 1) * c))], w[tap][:, outer], y[..., outer]
+
+
+def arrays(case, dtype, samples=3):
+    image, taps, strides, dilations, groups, c, o = case
+    rng = np.random.default_rng(0)
+    outputs = [(n - (k - 1) * d - 1) // s + 1 for n, k, s, d in zip(image, taps, strides, dilations, strict=True)]
+    x = rng.standard_normal((samples, *image, c)).astype(dtype)
+    w = rng.standard_normal((*taps, c // groups, o)).astype(dtype)
+    dy = rng.standard_normal((samples, *outputs, o)).astype(dtype)
+    return x, w, dy, rng.standard_normal(o).astype(dtype), (*strides, *dilations, groups)
+
+
+def close(result, expected, dtype, terms):
+    np.testing.assert_allclose(result, expected, rtol=0, atol=terms * 8 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", CASES, ids=range(len(CASES)))
+def test_forward_and_gradients(case, dtype):
+    x, w, dy, bias, how = arrays(case, dtype)
+    wide = [a.astype("float64") for a in (x, w, dy)]
+    strides, dilations, groups = how[:3], how[3:6], how[6]
+
+    y, expected = np.full_like(dy, np.nan), np.zeros(dy.shape) + bias
+    conv_forward(y, x, w, bias, *how)
+    for a, b, out in pairs(wide[0], wide[1], expected, strides, dilations, groups):
+        out += a @ b
+    close(y, expected, dtype, 100)
+    conv_forward(y, x, w, None, *how)
+    close(y, expected - bias, dtype, 100)
+
+    dw = w.copy()
+    expected = wide[1].copy()
+    conv_backward_kernel(dw, x, dy, *how)
+    for a, b, out in pairs(wide[0], expected, wide[2], strides, dilations, groups):
+        b += a.reshape(-1, a.shape[-1]).T @ out.reshape(-1, out.shape[-1])
+    close(dw, expected, dtype, 150)
+
+    turned = np.empty((*w.shape[:3], w.shape[4], w.shape[3]), dtype)
+    conv_transpose_kernel(turned, w)
+    np.testing.assert_array_equal(turned, np.swapaxes(w, 3, 4))
+    dx, expected = x.copy(), wide[0].copy()
+    conv_backward_input(dx, dy, turned, *how)
+    for a, b, out in pairs(expected, wide[1], wide[2], strides, dilations, groups):
+        a += out @ b.T
+    close(dx, expected, dtype, 100)
+
+
+@pytest.mark.skipif(not JIT, reason="BLAS's bits depend on the number of rows")
+def test_a_samples_bits_do_not_depend_on_the_others():
+    x, w, dy, bias, how = arrays(CASES[1], "float32", samples=7)
+    whole, alone = np.empty_like(dy), np.empty_like(dy)
+    conv_forward(whole, x, w, bias, *how)
+    for i in range(7):
+        conv_forward(alone[i : i + 1], x[i : i + 1], w, bias, *how)
+    np.testing.assert_array_equal(whole, alone)
+
+
+def test_no_samples():
+    x, w, dy, bias, how = arrays(CASES[0], "float32", samples=0)
+    dw = np.zeros_like(w)
+    conv_forward(np.empty_like(dy), x, w, bias, *how)
+    conv_backward_kernel(dw, x, dy, *how)
+    assert not dw.any()
+
+
+TILES = [
+    pytest.param("plain"),
+    pytest.param("avx2", marks=pytest.mark.skipif(not FEATURES.get("avx2"), reason="needs AVX2")),
+    pytest.param("neon", marks=pytest.mark.skipif(not ON_ARM, reason="needs ARM")),
+]
+
+
+@pytest.mark.skipif(not JIT, reason="compiled tiles")
+@pytest.mark.parametrize("isa", TILES)
+def test_other_tiles(isa):
+    """The cases once more with the register tile of another CPU, whose last columns are packed."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "forward_and_gradients"]
+    subprocess.run(command, env={**os.environ, "DSEQ_ISA": isa}, check=True, timeout=200, capture_output=True)
+
+
+def test_padding():
+    x = np.arange(2 * 1 * 2 * 3 * 2, dtype="float32").reshape(2, 1, 2, 3, 2)
+    y = np.full((2, 1, 5, 5, 2), np.nan, "float32")
+    pad_forward(y, x, 0, 1, 2)
+    np.testing.assert_array_equal(y, np.pad(x, ((0, 0), (0, 0), (1, 2), (2, 0), (0, 0))))
+    dx = x.copy()
+    pad_backward(dx, y, 0, 1, 2)
+    np.testing.assert_array_equal(dx, 2 * x)
+
+
+@pytest.mark.parametrize(
+    "where", [(1, 2, 2, 1, 2, 2, 0, 0, 0), (1, 3, 2, 1, 2, 1, 0, 1, 0), (2, 3, 3, 2, 3, 3, 1, 1, 1)]
+)
+def test_pools_against_loops(where):
+    rng = np.random.default_rng(1)
+    x = np.round(rng.standard_normal((2, 4, 5, 6, 19)), 1)  # with ties
+    window, stride, before = np.reshape(where, (3, 3))
+    sizes = [-(-(n + b - k) // s) + 1 if b else (n - k) // s + 1
+             for n, k, s, b in zip(x.shape[1:4], window, stride, before, strict=True)]  # fmt: skip
+    largest, mean = np.empty((2, *sizes, 19)), np.empty((2, *sizes, 19))
+    max_forward(largest, x, *where)
+    mean_forward(mean, x, *where)
+    dy = rng.standard_normal(largest.shape)
+    dx_max, dx_mean = np.zeros_like(x), np.zeros_like(x)
+    max_backward(dx_max, dy, largest, x, *where)
+    mean_backward(dx_mean, dy, *where)
+    expected_max, expected_mean = np.zeros_like(x), np.zeros_like(x)
+    for place in np.ndindex(*sizes):
+        first = np.array(place) * stride - before
+        inside = tuple(slice(max(a, 0), a + k) for a, k in zip(first, window, strict=True))
+        part = x[(slice(None), *inside)]
+        rows = part.reshape(2, -1, 19)
+        np.testing.assert_array_equal(largest[(slice(None), *place)], rows.max(axis=1))
+        np.testing.assert_allclose(mean[(slice(None), *place)], rows.mean(axis=1), rtol=1e-12, atol=1e-13)
+        given = dy[(slice(None), *place)]
+        chosen = (np.arange(rows.shape[1])[None, :, None] == rows.argmax(axis=1)[:, None]) * given[:, None]
+        expected_max[(slice(None), *inside)] += chosen.reshape(part.shape)
+        expected_mean[(slice(None), *inside)] += (given / rows.shape[1])[:, None, None, None]
+    np.testing.assert_allclose(dx_max, expected_max, atol=1e-13)
+    np.testing.assert_allclose(dx_mean, expected_mean, atol=1e-13)
+
+
+def test_the_largest_value_is_nan_if_there_is_one():
+    x = np.array([1.0, np.nan, 3.0, 2.0]).reshape(1, 1, 2, 2, 1)
+    y = np.zeros((1, 1, 1, 1, 1))
+    max_forward(y, x, 1, 2, 2, 1, 2, 2, 0, 0, 0)
+    assert np.isnan(y).all()
