@@ -5,7 +5,10 @@ class Callback:
     """Override the hooks you need, and give an instance to `fit`, `evaluate` or `predict`.
 
     Under MPI every rank has its own instance and calls the same hooks with the same logs: what is decided from `logs`
-    is decided alike on all ranks. What writes files or prints belongs on rank 0 only.
+    is decided alike on all ranks. What writes files or prints belongs on rank 0 only. After the hooks the ranks meet:
+    all stop if one has set `model.stop_training`; a learning rate or weights that some ranks have set, or that differ,
+    become rank 0's on all; and it is an error on all if one rank is in a method that all must call, like
+    `model.predict`, and the others are not.
 
     `logs` of batch hooks are worked out when they are first looked at: a hook that ignores them costs next to nothing.
 
@@ -100,6 +103,23 @@ class Callback:
 
     def on_predict_end(self, logs=None):
         """Called at the end of `predict`."""
+
+    # Keeping.
+
+    def save_state(self) -> dict:
+        """What `BackupAndRestore` keeps of this callback between its hooks: overridden by those that remember things.
+
+        Returns:
+            A dictionary of numbers, strings, None, arrays, and lists and dictionaries of these.
+        """
+        return {}
+
+    def load_state(self, state) -> None:
+        """Takes what `save_state` gave in a job that was interrupted, after `on_train_begin`.
+
+        Args:
+            state: That dictionary; tuples have become lists.
+        """
 
 
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))

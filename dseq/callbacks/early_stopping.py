@@ -6,6 +6,8 @@ from numbers import Integral, Real
 from dseq.callbacks.announce import announce
 from dseq.callbacks.monitor import MonitorCallback
 
+STATE = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
+
 
 class EarlyStopping(MonitorCallback):
     """Stops `fit` after `patience` epochs without improvement.
@@ -62,16 +64,17 @@ class EarlyStopping(MonitorCallback):
         self._start()
 
     def on_epoch_end(self, epoch, logs=None):
-        value = self._monitored(logs or {})
+        value = self.get_monitor_value(logs)
         if value is None or epoch < self.start_from_epoch:
             return
+        value = self._number(value)
         if self.restore_best_weights and self.best_weights is None:
             self._keep(epoch)  # so that there is something to go back to if nothing ever improves
         self.wait += 1
-        if self.improves(value, self.best):
+        if self._is_improvement(value, self.best):
             self.best = value
             self._keep(epoch)
-            if self.baseline is None or self.improves(value, self.baseline):
+            if self.baseline is None or self._is_improvement(value, self.baseline):
                 self.wait = 0
         elif self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
@@ -90,12 +93,25 @@ class EarlyStopping(MonitorCallback):
         if self.restore_best_weights:
             self.best_weights = self.model.get_weights()
 
-    def _monitored(self, logs):
-        if self.monitor not in logs:
+    def get_monitor_value(self, logs):
+        """The value to go by, or None, with a warning, if it is not in the logs.
+
+        Args:
+            logs: The logs of an epoch.
+        """
+        logs = logs or {}
+        value = logs.get(self.monitor)
+        if value is None:
             warnings.warn(
                 f"Early stopping conditioned on metric `{self.monitor}` which is not available. "
                 f"Available metrics are: {','.join(logs)}",
                 stacklevel=3,
             )
-            return None
-        return float(logs[self.monitor])
+        return value
+
+    def save_state(self):
+        return {name: getattr(self, name) for name in STATE}
+
+    def load_state(self, state):
+        for name in STATE:
+            setattr(self, name, state[name])

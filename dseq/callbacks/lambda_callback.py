@@ -13,10 +13,10 @@ class LambdaCallback(Callback):
         on_train_end: Function of `(logs)`.
         on_train_batch_begin: Function of `(batch, logs)`.
         on_train_batch_end: Function of `(batch, logs)`.
-        **kwargs: Functions for any other hook of `Callback`, by its name.
+        **kwargs: Functions for any other hook of `Callback`, by its name; what has other names becomes an attribute.
 
     Raises:
-        ValueError: If a name is no hook, or a value can't be called.
+        ValueError: If a name begins with `on_` but is no hook, or the value of a hook can't be called.
 
     Example:
         >>> LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))
@@ -42,6 +42,9 @@ class LambdaCallback(Callback):
             **kwargs,
         }
         for name, function in given.items():
+            if name not in HOOKS and not name.startswith("on_"):  # for the hooks to use
+                setattr(self, name, function)
+                continue
             if name not in HOOKS:
                 raise ValueError(f"LambdaCallback takes only the hooks {', '.join(HOOKS)}. Received: {name}")
             if function is not None and not callable(function):

@@ -47,5 +47,5 @@ class LazyLogs(MutableMapping):
 
 
 def in_order(logs) -> list:
-    """The (name, value) pairs in the order they are shown and kept: by name, validation last."""
-    return sorted((logs or {}).items(), key=lambda item: (item[0].startswith("val_"), item[0]))
+    """The (name, value) pairs in the order they are shown and kept, by name as in Keras."""
+    return sorted((logs or {}).items())

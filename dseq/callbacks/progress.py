@@ -10,6 +10,7 @@ from dseq.parallel import communicator, launcher
 
 BOLD, GREEN, WHITE, PLAIN = "\033[1m", "\033[32m", "\033[37m", "\033[0m"
 ERASE_REST = "\033[K"
+LONG = 10.0  # seconds of work from which on it is of interest how many samples pass in one
 
 
 def interactive() -> bool:
@@ -32,6 +33,9 @@ class Progbar:
         stateless_metrics: Names of values to average over the steps.
         unit_name: What a step is called.
 
+    Attributes:
+        samples_per_step: Number of samples in a step, or None: what is shown as samples per second of long work.
+
     Example:
         >>> bar = Progbar(100)
         >>> for step in range(100):
@@ -53,6 +57,7 @@ class Progbar:
         self.verbose = verbose
         self.interval = interval
         self.unit_name = unit_name
+        self.samples_per_step = None
         self._averaged = set(stateless_metrics or ()) - set(stateful_metrics or ())
         self._sums = {}
         self._values = {}
@@ -128,10 +133,12 @@ class Progbar:
 
     def _text(self, now, current, finalize, separator):
         seconds = self._seconds_per_step(now, current)
-        total = now - self._start
+        total = elapsed = now - self._start
         if self.target is not None and not finalize:
             total = seconds * (self.target - current)  # still to go
         text = f"{separator}{_clock(total)}{separator}{_duration(seconds)}/{self.unit_name}"
+        if self.samples_per_step and elapsed >= LONG and seconds > 0:
+            text += f"{separator}{_rate(self.samples_per_step / seconds)} samples/s"
         for name, value in self._values.items():
             text += f" - {name}: {_number(value)}"
         return text
@@ -148,8 +155,14 @@ class ProgbarLogger(Callback):
     """Draws the progress bar of `fit`, `evaluate` and `predict`; `fit` adds one by itself.
 
     `verbose` of the run decides: 0 is silent, 1 draws a bar, 2 prints one line for each epoch, and `"auto"` is 1 on a
-    terminal and 2 elsewhere. Only rank 0 prints.
+    terminal and 2 elsewhere. Only rank 0 prints. The bar shows the time that is left, then the time of a step.
+
+    Attributes:
+        batch_size: Number of samples in a step over all ranks, or None: with it work of more than ten seconds shows
+            samples per second.
     """
+
+    batch_size = None
 
     def __init__(self):
         self.verbose = 0
@@ -215,7 +228,10 @@ class ProgbarLogger(Callback):
 
     def _begin(self):
         self.seen = 0
-        self._bar = Progbar(self.target, verbose=self.verbose, interval=0.1) if self.verbose else None
+        self._bar = None
+        if self.verbose:
+            self._bar = Progbar(self.target, verbose=self.verbose, interval=0.1)
+            self._bar.samples_per_step = self.batch_size
 
     def _step(self, batch, logs):
         self.seen = batch + 1
@@ -250,6 +266,14 @@ def _duration(seconds):
     if seconds >= 1:
         return f"{seconds:.0f}s"
     return f"{seconds * 1e3:.0f}ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f}us"
+
+
+def _rate(value):
+    if value < 1000:
+        return f"{value:.{0 if value >= 10 else 1}f}"
+    power = min(3, (len(str(int(value))) - 1) // 3)
+    value /= 1000**power
+    return f"{value:.{0 if value >= 100 else 1}f}{' kMG'[power]}"
 
 
 def _number(value):

@@ -25,8 +25,10 @@ class TerminateOnNaN(Callback):
         loss = (logs if logs is not None else {}).get("loss")
         if loss is None or math.isfinite(loss):
             return
-        message = f"Batch {batch}: Invalid loss, terminating training. Received: loss={loss}"
         if self.raise_error:
-            raise RuntimeError(message)
-        announce(message, after_bar=True)
+            raise RuntimeError(
+                f"NaN or Inf loss encountered at batch {batch}. Invalid loss, terminating training. "
+                f"Received: loss={loss}"
+            )
+        announce(f"Batch {batch}: Invalid loss, terminating training", after_bar=True)
         self.model.stop_training = True

@@ -26,6 +26,9 @@ class Alone:
     def agree(self, section, facts=()):
         pass
 
+    def compare(self, place, facts=()):
+        return []
+
     def allreduce_sum(self, array):
         return array
 

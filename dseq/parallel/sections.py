@@ -38,11 +38,27 @@ class Sections:
         """
         records = self._meet(Record(CALL, section, tuple(facts)))
         if records:
-            if any(record.fatal for record in records):
-                time.sleep(3 * abort.PATIENCE)  # that rank knows what went wrong, and says it
-            raise ValueError(explain(records))
+            _differ(records)
         if self._sections:
             self._sections[-1].entered = True
+
+    def compare(self, place: str, facts=()) -> list:
+        """Tells each rank what all have found at the same place, where they may have found different things.
+
+        Args:
+            place: Where all ranks should be now, put so that "in" goes before it.
+            facts: (label, value) pairs of strings.
+
+        Returns:
+            The pairs of all ranks, in rank order; an empty list if they are equal.
+
+        Raises:
+            ValueError: If a rank is elsewhere, for instance in a method that this rank does not call; on every rank.
+        """
+        records = self._meet(Record(CALL, place, tuple(facts)))
+        if any((record.kind, record.section) != (CALL, place) for record in records):
+            _differ(records)
+        return [record.facts for record in records]
 
     def failed_alone(self, section: str, error: BaseException, seconds: float) -> bool:
         """Whether an exception took this rank, but not all, out of a section.
@@ -67,6 +83,12 @@ class Sections:
         while records and seconds is None:
             records = self._meet(Record(EXIT))
         return records == []
+
+
+def _differ(records):
+    if any(record.fatal for record in records):
+        time.sleep(3 * abort.PATIENCE)  # that rank knows what went wrong, and says it
+    raise ValueError(explain(records))
 
 
 class _Section:

@@ -20,8 +20,8 @@ class _Refused(ValueError):
     """The file is sound, but not one that dseq reads."""
 
 
-def write(path, model, overwrite) -> None:
-    """Writes a model's groups to a file that takes the place of `path` when it is complete."""
+def write(path, model, overwrite, add=None) -> None:
+    """Writes a model's groups, and what `add(file)` adds, to a file that takes the place of `path` when complete."""
     with replacing(path, overwrite) as scratch, h5py.File(scratch, "w") as file:
         for entry in layout.entries(model):
             group = file.create_group(layout.join(entry.path, "vars"))
@@ -29,10 +29,22 @@ def write(path, model, overwrite) -> None:
                 group.attrs["name"] = entry.name
             for index, variable in enumerate(entry.variables):
                 group.create_dataset(str(index), data=variable.array)
+        if add is not None:
+            add(file)
 
 
 def read(path) -> dict:
     """All groups that hold variables, by path."""
+    return opened(path, lambda content, array: _Reader(path).read(content))
+
+
+def opened(path, function):
+    """What a function makes of a file, with errors that say what is wrong with it.
+
+    Args:
+        path: Path of the file.
+        function: Takes the open file, and a function `array(group, name)` that reads a dataset.
+    """
     if os.path.isdir(path):
         raise IsADirectoryError(f"{path} is a folder, not a weights file.")
     try:
@@ -43,7 +55,7 @@ def read(path) -> dict:
         raise FileNotFoundError(f"There is no weights file {path}.") from None
     try:
         with file, h5py.File(file, "r") as content:
-            return _Reader(path).read(content)
+            return function(content, _Reader(path).array)
     except _Refused as error:
         raise ValueError(str(error)) from None
     except MemoryError:
@@ -106,6 +118,13 @@ class _Reader:
             if isinstance(group[name], h5py.Dataset):
                 arrays[name] = self._array(group[name])
         self.groups[path] = {"name": label if isinstance(label, str) else None, "vars": arrays}
+
+    def array(self, group, name):
+        """A dataset of numbers in a group."""
+        self._check_link(group, name, group.name)
+        if not isinstance(group[name], h5py.Dataset):
+            raise _Refused(f"{self.path} has something other than numbers at {group.name}/{name}.")
+        return self._array(group[name])
 
     def _check_link(self, group, name, path):
         link = group.get(name, getlink=True)

@@ -3,6 +3,7 @@
 import math
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from dseq.callbacks import EarlyStopping
@@ -33,6 +34,29 @@ def test_number_of_epochs(options, values, epochs):
     model, seen = train(EarlyStopping(**options), values)
     assert len(seen) == epochs
     assert model.weight == epochs - 1
+
+
+@pytest.mark.parametrize("patience, stopped", [(0, 3), (1, 3), (2, 4), (3, 5)])
+def test_keras_patience(patience, stopped):
+    callback = EarlyStopping("loss", patience=patience)
+    train(callback, [10.0, 9.0, 8.0, 9.0, 8.9, 8.8, 8.7, 8.6, 8.5], "loss")
+    assert callback.stopped_epoch == stopped
+
+
+def test_an_unknown_mode_warns_and_is_auto():
+    with pytest.warns(UserWarning, match="EarlyStopping mode 'least' is unknown, fallback to auto mode"):
+        callback = EarlyStopping(mode="least")
+    assert len(train(callback, [1.0, 2.0, 3.0])[1]) == 2
+    assert callback.monitor_op is np.less
+
+
+def test_what_is_remembered_goes_to_another_process():
+    callback = EarlyStopping(patience=3, restore_best_weights=True)
+    train(callback, [3.0, 1.0, 2.0])
+    again = EarlyStopping(patience=3, restore_best_weights=True)
+    again.on_train_begin()
+    again.load_state(callback.save_state())
+    assert (again.wait, again.best, again.best_epoch, again.best_weights) == (1, 1.0, 1, [1])
 
 
 def test_a_first_epoch_never_stops():
@@ -95,6 +119,12 @@ def test_unknown_direction(metrics):
         train(EarlyStopping("val_score"), [1.0, 2.0], "val_score", model)
 
 
+def test_arrays_of_one_number_count():
+    assert len(train(EarlyStopping(), [np.array([1.0]), np.float32(2.0)])[1]) == 2
+    with pytest.raises(ValueError, match=r"must be the name of a single number. Received: val_loss=array\("):
+        train(EarlyStopping(), [np.ones(2)])
+
+
 def test_missing_monitor_warns():
     with pytest.warns(UserWarning, match="metric `val_loss` which is not available. Available metrics are: mae"):
         model, _ = train(EarlyStopping(), [1.0], monitor="mae")
@@ -104,7 +134,6 @@ def test_missing_monitor_warns():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"mode": "least"}, "`mode` of EarlyStopping must be one of auto, min, max. Received: mode='least'"),
         ({"patience": -1}, "`patience` of EarlyStopping must be an integer >= 0. Received: patience=-1"),
         ({"patience": 1.5}, "Received: patience=1.5"),
         ({"start_from_epoch": None}, "Received: start_from_epoch=None"),

@@ -25,3 +25,4 @@ def test_unknown_hooks_and_values_that_are_no_functions():
         LambdaCallback(on_epoch_ended=print)
     with pytest.raises(ValueError, match="must be a function. Received: on_epoch_end=3"):
         LambdaCallback(on_epoch_end=3)
+    assert LambdaCallback(factor=3, helper=len).factor == 3

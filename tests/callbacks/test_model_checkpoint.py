@@ -1,8 +1,9 @@
 """ModelCheckpoint: when it saves, under which name, and what it refuses."""
 
+import numpy as np
 import pytest
 
-from dseq.callbacks import ModelCheckpoint
+from dseq.callbacks import CallbackList, ModelCheckpoint
 from tests.callbacks.fake_model import FakeModel, train
 
 
@@ -40,6 +41,56 @@ def test_best_goes_on_in_a_second_training(tmp_path):
     assert len(train(callback, [2.0, 0.5])[0].saved) == 1
 
 
+def test_several_steps_in_one_execution(tmp_path):
+    """Hooks then come with the number of the last batch only."""
+    callback, model = checkpoint(tmp_path, "{epoch}-{batch}.weights.h5", save_freq=6), FakeModel()
+    callback.set_model(model)
+    for epoch in range(3):
+        callback.on_epoch_begin(epoch)
+        for batch in (2, 4):
+            callback.on_train_batch_end(batch, {})
+    assert model.saved == [f"{tmp_path}/2-3.weights.h5", f"{tmp_path}/3-5.weights.h5"]
+
+
+def test_values_that_are_no_numbers_are_saved_with_a_warning(tmp_path):
+    with pytest.warns(UserWarning, match="a single number: saving this one"):
+        model, _ = train(checkpoint(tmp_path, save_best_only=True), [np.ones(3)])
+    assert len(model.saved) == 1
+
+
+def test_a_folder_is_no_file(tmp_path):
+    (tmp_path / "w.weights.h5").mkdir()
+    with pytest.raises(IsADirectoryError, match="non-directory filepath for ModelCheckpoint"):
+        train(checkpoint(tmp_path), [1.0])
+
+
+def test_whole_models_are_saved_by_models_that_can(tmp_path):
+    class Whole(FakeModel):
+        def save(self, filepath, overwrite=True):
+            self.saved.append(("whole", filepath))
+
+    model, _ = train(ModelCheckpoint(tmp_path / "{epoch}.keras"), [1.0], model=Whole())
+    assert model.saved == [("whole", f"{tmp_path}/1.keras")]
+    with pytest.raises(ValueError, match="must have `save_weights_only=True`.*Received: save_weights_only=False"):
+        ModelCheckpoint("a.keras").set_model(FakeModel())
+
+
+def test_an_unknown_mode_warns():
+    with pytest.warns(UserWarning, match="ModelCheckpoint mode 'low' is unknown"):
+        ModelCheckpoint("a.keras", mode="low")
+
+
+def test_without_batches_no_batch_hook():
+    assert not CallbackList(ModelCheckpoint("a.keras")).has_batch_hooks
+    assert CallbackList(ModelCheckpoint("a.keras", save_freq=2)).has_hook("on_train_batch_end")
+
+    class Mine(ModelCheckpoint):
+        def on_train_batch_end(self, batch, logs=None):
+            pass
+
+    assert CallbackList(Mine("a.keras")).has_hook("on_train_batch_end")
+
+
 def test_every_few_batches_over_the_ends_of_epochs(tmp_path):
     callback, model = checkpoint(tmp_path, "{epoch}-{batch}.weights.h5", save_freq=3), FakeModel()
     callback.set_model(model)
@@ -56,17 +107,21 @@ def test_messages(tmp_path, capsys):
     path = tmp_path / "w.weights.h5"
     assert capsys.readouterr().out.splitlines() == [
         f"Epoch 1: val_loss improved from None to 2.00000, saving model to {path}",
+        f"Epoch 1: finished saving model to {path}",
         "Epoch 2: val_loss did not improve from 2.00000",
         f"Epoch 3: val_loss improved from 2.00000 to 1.00000, saving model to {path}",
+        f"Epoch 3: finished saving model to {path}",
     ]
     train(checkpoint(tmp_path, verbose=1), [2.0])
-    assert capsys.readouterr().out == f"Epoch 1: saved model to {path}\n"
+    assert capsys.readouterr().out == f"Epoch 1: saving model to {path}\nEpoch 1: finished saving model to {path}\n"
     train(checkpoint(tmp_path, save_best_only=True), [2.0])
     assert capsys.readouterr().out == ""
 
 
 def test_missing_monitor_warns_and_saves(tmp_path):
-    with pytest.warns(UserWarning, match="only if `val_loss` is available.*Available metrics are: loss"):
+    with pytest.warns(
+        UserWarning, match="Can save best model only with val_loss available.*Available metrics are: loss"
+    ):
         model, _ = train(checkpoint(tmp_path, save_best_only=True), [1.0], monitor="loss")
     assert len(model.saved) == 1
 
@@ -79,12 +134,10 @@ def test_unknown_name_in_the_path(tmp_path):
 @pytest.mark.parametrize(
     "filepath, options, message",
     [
-        ("model.keras", {}, "must have `save_weights_only=True`.*Received: save_weights_only=False"),
-        ("model.weights.h5", {}, "Pass `save_weights_only=True`"),
+        ("model.txt", {}, "must end in `.keras`.*Received: filepath=model.txt"),
         ("model.h5", {"save_weights_only": True}, "must end in `.weights.h5`.*Received: filepath=model.h5"),
         ("a.weights.h5", {"save_weights_only": True, "save_freq": 0}, "Received: save_freq=0"),
         ("a.weights.h5", {"save_weights_only": True, "save_freq": "batch"}, "Received: save_freq='batch'"),
-        ("a.weights.h5", {"save_weights_only": True, "mode": "low"}, "ModelCheckpoint must be one of.*mode='low'"),
     ],
 )
 def test_arguments_are_checked(filepath, options, message):

@@ -225,3 +225,27 @@ def test_a_terminal_that_open_mpi_made_is_none(monkeypatch):
 class Terminal:
     def isatty(self):
         return True
+
+
+def test_long_work_shows_samples_per_second(monkeypatch, capsys):
+    clock = [100.0]
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: clock[0])
+    for seconds, shown in ((1.0, ""), (10.0, " - 32 samples/s"), (0.001, "")):
+        logger = ProgbarLogger()
+        logger.batch_size = 320
+        logger.set_params({"verbose": 2, "epochs": 1, "steps": 3})
+        logger.on_epoch_begin(0)
+        for batch in range(3):
+            clock[0] += seconds
+            logger.on_train_batch_end(batch, {})
+        logger.on_epoch_end(0, {})
+        line = capsys.readouterr().out.rstrip("\n")
+        assert line.endswith(f"/step{shown}"), line
+
+
+RATES = [(3.14, "3.1"), (312.3, "312"), (16384, "16.4k"), (2.5e6, "2.5M"), (4e11, "400G")]
+
+
+@pytest.mark.parametrize("value, text", RATES)
+def test_rates(value, text):
+    assert progress._rate(value) == text

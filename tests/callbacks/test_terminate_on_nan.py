@@ -26,7 +26,7 @@ def test_no_loss_is_no_reason():
 
 
 def test_raises():
-    with pytest.raises(RuntimeError, match="Batch 2: Invalid loss.*Received: loss=nan"):
+    with pytest.raises(RuntimeError, match="NaN or Inf loss encountered at batch 2.*Received: loss=nan"):
         TerminateOnNaN(raise_error=True).on_train_batch_end(2, {"loss": math.nan})
     with pytest.raises(ValueError, match="Received: raise_error=1"):
         TerminateOnNaN(raise_error=1)
