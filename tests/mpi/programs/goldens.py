@@ -5,9 +5,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
+import dseq
+from tests.training import layer_goldens
 from tests.training.golden_runs import CASES, check, run
 from tests.training.goldens import GOLDENS
 
 for case in CASES:
     check(case, run(case), GOLDENS[case])
+for name in layer_goldens.NETWORKS:
+    layer_goldens.check(name, layer_goldens.run(dseq, name))
 print("all cases agree")
