@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 from dseq.layers.layer import Layer
-from dseq.models import facts, summary
+from dseq.models import configuration, facts, graph_configuration, summary
 from dseq.parallel import communicator
 from dseq.program.graph import Arguments
 from dseq.program.structure import flatten, form, pack
@@ -56,7 +56,7 @@ class Model(Trainer, Layer):
         from dseq.models.functional import Functional
 
         self._specs = self._call_arguments = None
-        self._data_structure = None
+        self._data_structure = self._data_samples = None
         if _is_functional(args, kwargs) and not isinstance(self, Functional):
             _make_functional(type(self))  # `super().__init__(inputs=..., outputs=...)` of a subclass
             Functional.__init__(self, *args, **kwargs)
@@ -64,7 +64,7 @@ class Model(Trainer, Layer):
             super().__init__(*args, **kwargs)
 
     def __getstate__(self):
-        state = super().__getstate__() | {"_sessions": {}}
+        state = super().__getstate__() | {"_sessions": {}, "_position": None}
         if self._compiled is not None:  # what was resolved is known by the ids of losses and metrics
             state["_compiled"] = copy.copy(self._compiled)
             state["_compiled"].outputs, state["_compiled"]._resolved = [], {}
@@ -134,11 +134,13 @@ class Model(Trainer, Layer):
         Raises:
             ValueError: If an input is missing, or the number differs.
         """
-        arrays = flatten(data) if any(hasattr(leaf, "shape") for leaf in flatten(data)) else [data]
-        structure = pack(data, range(len(arrays))) if len(arrays) > 1 or isinstance(data, dict | list | tuple) else 0
+        structured = any(hasattr(leaf, "shape") for leaf in flatten(data))
+        arrays = flatten(data) if structured else [data]
+        structure = pack(data, range(len(arrays))) if structured else 0
         if self._is_traced and not self.built:
             self._data_structure = structure
-        elif self._is_traced and form(self._call_arguments[0]) != form((structure,)):
+            self._data_samples = [np.asarray(a)[:0] for a in arrays]
+        elif self._is_traced and not _same_form((structure,), self._call_arguments[0]):
             raise ValueError(
                 f"Model {self.name!r} must be given data in the form it was first called with. "
                 f"Received: {type(data).__name__} of {len(arrays)} array(s)"
@@ -158,7 +160,11 @@ class Model(Trainer, Layer):
         if data is None:
             return []
         if isinstance(data, dict):
+            if self._is_traced and not self.built and self._data_samples:
+                self.build_for_data(self._data_samples)  # the names of the outputs are not known before
             names = self.output_names
+            if set(data) != set(names) and _same_form(data, self._form_of_outputs()):
+                return flatten(data)
             unknown = set(data) - set(names)
             missing = [name for name in names if name not in data]
             if unknown or (missing and what != "sample_weight"):
@@ -175,6 +181,9 @@ class Model(Trainer, Layer):
         if self._is_traced:
             return pack(self._last_trace().structure, arrays)
         return arrays[0] if len(arrays) == 1 else list(arrays)
+
+    def _form_of_outputs(self):
+        return self._last_trace().structure
 
     def _last_trace(self):
         args, kwargs = self._call_arguments
@@ -255,6 +264,40 @@ class Model(Trainer, Layer):
         if communicator.get().rank == 0:
             summary.print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
+    # Configuration.
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """A model with this configuration and fresh weights.
+
+        Args:
+            config: What `get_config` of dseq or Keras gave.
+            custom_objects: Dict of classes and functions of your own, by name.
+        """
+        if graph_configuration.is_functional(config) and graph_configuration.is_functional_class(cls):
+            return graph_configuration.functional_from_config(cls, config, custom_objects)
+        return super().from_config(config)
+
+    def to_json(self, **kwargs) -> str:
+        """The model's structure, and how it was compiled, as JSON that Keras reads too.
+
+        Args:
+            **kwargs: For `json.dumps`.
+        """
+        return configuration.to_json(self, **kwargs)
+
+    def get_build_config(self):
+        """The shapes for which a model written as `call` was built; None if it was not."""
+        return configuration.build_config(self)
+
+    def get_compile_config(self):
+        """The arguments of `compile` as plain data, an empty dict for a model that is not compiled."""
+        return configuration.compile_config(self)
+
+    def compile_from_config(self, config) -> None:
+        """Compiles the model as `get_compile_config` of dseq or Keras says."""
+        configuration.compile_from_config(self, config)
+
     # Saving.
 
     def save_weights(self, filepath, overwrite=True) -> None:
@@ -322,6 +365,21 @@ def _make_functional(cls):
     for base in cls.__bases__:
         if issubclass(base, Model) and not issubclass(base, Functional):
             _make_functional(base)
+
+
+def _same_form(data, structure) -> bool:
+    """Whether data stand in a structure's form, in which a list is as good as a tuple."""
+    if isinstance(structure, dict):
+        return (
+            isinstance(data, dict)
+            and set(data) == set(structure)
+            and all(_same_form(data[key], structure[key]) for key in structure)
+        )
+    if isinstance(structure, list | tuple):
+        return (
+            isinstance(data, list | tuple) and len(data) == len(structure) and all(map(_same_form, data, structure))
+        )
+    return not isinstance(data, dict)
 
 
 def _type_of(data, default):
