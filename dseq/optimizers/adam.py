@@ -16,14 +16,14 @@ class Adam(Optimizer):
         epsilon: Float that keeps divisions finite.
         amsgrad: Whether v is replaced by its largest value so far.
         weight_decay: How much of each weight is taken away in a step, times the learning rate; None for nothing.
-        clipnorm: Not supported yet.
-        clipvalue: Not supported yet.
-        global_clipnorm: Not supported yet.
-        use_ema: Not supported yet.
-        ema_momentum: For `use_ema`.
-        ema_overwrite_frequency: For `use_ema`.
-        loss_scale_factor: Not supported yet.
-        gradient_accumulation_steps: Not supported yet.
+        clipnorm: Largest norm of each weight's gradient; a longer one is shortened to it.
+        clipvalue: Largest size of each element of a gradient.
+        global_clipnorm: Largest norm of all gradients together. Only one of the three may be given.
+        use_ema: Whether to keep a moving average of the weights, which replaces them at the end of `fit`.
+        ema_momentum: What the average keeps of itself in a step, in [0, 1].
+        ema_overwrite_frequency: Every so many updates the average replaces the weights; None for at the end only.
+        loss_scale_factor: What the loss is multiplied by before gradients are computed, and they divided by after.
+        gradient_accumulation_steps: Steps whose mean gradient makes one update, at least 2; None for 1.
         name: Name of the optimizer.
         **kwargs: Nothing else.
     """

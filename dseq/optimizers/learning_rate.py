@@ -4,6 +4,8 @@ import inspect
 
 import numpy as np
 
+from dseq.optimizers import schedules
+from dseq.program import registry
 from dseq.program.floatx import floatx
 from dseq.program.variable import Variable
 
@@ -21,8 +23,6 @@ def learning_rate(value, owner):
     Raises:
         ValueError: If it is something else.
     """
-    if isinstance(value, dict):
-        raise ValueError(f"Learning rate schedules can't be read from a configuration yet. Received: {value}")
     if callable(value):
         return value
     if not isinstance(value, float | np.floating):
@@ -38,19 +38,33 @@ def current(rate, step) -> float:
     """The learning rate of a step, counted from 0."""
     if isinstance(rate, Variable):
         return float(rate.array)
-    return float(rate(step) if _takes_step(rate) else rate())
+    known = isinstance(rate, schedules.LearningRateSchedule)  # looking at a signature takes long
+    return float(rate(step) if known or _takes_step(rate) else rate())
 
 
 def describe(rate, step):
-    """A learning rate as plain data; of a function without configuration, its number at this step."""
+    """A learning rate as plain data; of a function that is not registered, its number at this step."""
+    if isinstance(rate, Variable):
+        return float(rate.array)
     if hasattr(rate, "get_config"):
-        return {
-            "module": "keras.optimizers.schedules",
-            "class_name": type(rate).__name__,
-            "config": rate.get_config(),
-            "registered_name": None,
-        }
+        return schedules.serialize(rate)
+    name = registry.get_registered_name(rate) if hasattr(rate, "__name__") else None
+    if name is not None and registry.get_registered_object(name) is rate:
+        return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
     return current(rate, step)
+
+
+def restore(config, custom_objects=None):
+    """The schedule or function that `describe` described."""
+    if config.get("class_name") == "function":
+        found = registry.find(None, config, custom_objects)
+        if found is None:
+            raise ValueError(
+                f"The function of a learning rate must be known: register it with `register_keras_serializable`, or "
+                f"name it in `custom_objects`. Received: {config}"
+            )
+        return found
+    return schedules.deserialize(config, custom_objects)
 
 
 def _takes_step(function) -> bool:

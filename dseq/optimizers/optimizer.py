@@ -1,48 +1,61 @@
-"""What every optimizer has: flat slots beside the weights, numbers for each step, and one kernel for all weights."""
+"""What every optimizer has: arguments, the numbers of each step, and updates of arenas and of single weights."""
 
 import re
 import warnings
 
 import numpy as np
 
-from dseq.optimizers.layout import Layout, section
-from dseq.optimizers.learning_rate import current, describe
-from dseq.optimizers.learning_rate import learning_rate as learning_rate_of
+from dseq.optimizers import update
+from dseq.optimizers.applying import Applying
+from dseq.optimizers.learning_rate import describe, restore
 from dseq.program.naming import auto_name, snake_case
-from dseq.program.operand import Operand
-from dseq.program.variable import Variable
 
 
-class Optimizer:
-    """The base of optimizers.
+class Optimizer(Applying):
+    """The base of optimizers, and of those users write.
 
-    The weights of a model lie in one flat array, their gradients in another. What an optimizer remembers about them,
-    its slots, are flat arrays of the same layout, so that one kernel updates any slice of all of them in one pass.
+    In a step, gradients are divided by the loss scale, accumulated, clipped; then weights decay and are updated, then
+    averaged; then constraints apply. The weights of a model lie in one flat array, their gradients in another. What an
+    optimizer remembers about them, its slots, are flat arrays of the same layout, so that one kernel updates any slice
+    of all of them in one pass.
+
+    An optimizer of your own has a `build` that makes its variables and an `update_step` for one weight, as below. It
+    runs as Python on NumPy arrays, after gradients have been summed over all ranks, on every rank alike.
 
     Args:
         learning_rate: Float, schedule `schedule(step)` with steps counted from 0, or function without arguments.
         weight_decay: How much of each weight is taken away in a step, times the learning rate; None for nothing.
-        clipnorm: Not supported yet.
-        clipvalue: Not supported yet.
-        global_clipnorm: Not supported yet.
-        use_ema: Not supported yet.
-        ema_momentum: For `use_ema`.
-        ema_overwrite_frequency: For `use_ema`.
-        loss_scale_factor: Not supported yet.
-        gradient_accumulation_steps: Not supported yet.
+        clipnorm: Largest norm of each weight's gradient; a longer one is shortened to it.
+        clipvalue: Largest size of each element of a gradient.
+        global_clipnorm: Largest norm of all gradients together. Only one of the three may be given.
+        use_ema: Whether to keep a moving average of the weights, which replaces them at the end of `fit`.
+        ema_momentum: What the average keeps of itself in a step, in [0, 1].
+        ema_overwrite_frequency: Every so many updates the average replaces the weights; None for at the end only.
+        loss_scale_factor: What the loss is multiplied by before gradients are computed, and gradients divided by after.
+        gradient_accumulation_steps: Steps whose mean gradient makes one update, at least 2; None for 1. Schedules
+            count steps, `iterations` and the moving average count updates.
         name: Name of the optimizer.
         **kwargs: Nothing else.
 
-    Attributes:
-        slots: Flat arrays by name, from `build` on.
-
     Raises:
-        ValueError: If an argument is unknown, not supported yet, or not what it must be.
+        ValueError: If an argument is unknown, or not what it must be.
+
+    Example:
+        >>> class Heavy(dseq.optimizers.Optimizer):
+        ...     def build(self, variables):
+        ...         super().build(variables)
+        ...         self.momentums = self.add_optimizer_variables(variables, "momentum")
+        ...
+        ...     def update_step(self, gradient, variable, learning_rate):
+        ...         m = self.momentums[self._get_variable_index(variable)]
+        ...         m.assign(0.9 * m - learning_rate * gradient)
+        ...         variable.assign_add(m)
+        >>> model.compile(Heavy(learning_rate=0.1), "mse")
     """
 
-    # Slots in the order of the kernel's arguments are the groups laid end to end. In files, those of a group alternate
-    # variable by variable, and groups follow each other.
-    groups = ()
+    whole_weights = False  # whether `weight_calls` writes the update, one weight at a time
+    decays_apart = True  # whether weights decay before the update, and not in it
+    gated = False  # whether steps are skipped whose gradients are not finite: `LossScaleOptimizer` sets it
 
     def __init__(
         self,
@@ -63,138 +76,102 @@ class Optimizer:
             warnings.warn("Argument `decay` is no longer supported and will be ignored.", stacklevel=3)
         if kwargs:
             raise ValueError(f"Argument(s) not recognized: {kwargs}")
-        later = {
-            "clipnorm": clipnorm,
-            "clipvalue": clipvalue,
-            "global_clipnorm": global_clipnorm,
-            "use_ema": use_ema or None,
-            "loss_scale_factor": loss_scale_factor,
-            "gradient_accumulation_steps": gradient_accumulation_steps,
-        }
-        for argument, value in later.items():
-            if value is not None:
-                raise ValueError(
-                    f"`{argument}` of {type(self).__name__} is not supported yet. Received: {argument}={value}. "
-                    "Leave it out."
-                )
-        self.name = name or auto_name(snake_case(type(self).__name__))
+        if gradient_accumulation_steps and not gradient_accumulation_steps >= 2:
+            raise ValueError(
+                "`gradient_accumulation_steps` must be an integer >= 2. Received: gradient_accumulation_steps="
+                f"{gradient_accumulation_steps}"
+            )
+        if use_ema and not 0 <= ema_momentum <= 1:
+            raise ValueError(f"`ema_momentum` must be in the range [0, 1]. Received: ema_momentum={ema_momentum}")
+        every = (ema_overwrite_frequency if use_ema else None) or 1
+        if not isinstance(every, int) or every < 1:
+            raise ValueError(
+                "`ema_overwrite_frequency` must be an integer >= 1 or None. Received: ema_overwrite_frequency="
+                f"{ema_overwrite_frequency}"
+            )
+        if sum(a is not None for a in (clipnorm, clipvalue, global_clipnorm)) > 1:
+            raise ValueError(
+                "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. Received: "
+                f"clipnorm={clipnorm}, clipvalue={clipvalue}, global_clipnorm={global_clipnorm}"
+            )
+        super().__init__(name or auto_name(snake_case(type(self).__name__)), learning_rate)
         self.weight_decay = weight_decay
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
         self.use_ema, self.ema_momentum = bool(use_ema), ema_momentum
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
-        self.built = False
-        self.slots = {}
-        self._layout = None
-        self._slot_variables = []
+        self.memory, self.rows = None, {}
         self._excluded_variables, self._excluded_names = [], None
-        self._hyper = None
-        self._iterations = self._scalar(0, "iteration", "int32")
-        self._learning_rate = learning_rate_of(learning_rate, self.name)
 
     # What a subclass says.
 
     @property
     def kernel(self):
-        """The kernel `(p, g, *slots, hyper)`."""
-        raise NotImplementedError(f"{type(self).__name__} must have a `kernel`.")
+        """The kernel `(p, g, *slots, hyper, clip)` of `dseq.kernels.optimizer`."""
+        raise NotImplementedError(f"{type(self).__name__} must implement `update_step`, or have a `kernel`.")
 
     def numbers(self, rate, step) -> tuple:
         """The kernel's numbers after the weight decay.
 
         Args:
             rate: Learning rate of the step.
-            step: Number of the step, counted from 1.
+            step: Number of the update, counted from 1.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement `numbers`.")
 
-    def first_value(self, slot) -> float:
-        """The value a slot begins with."""
-        return 0.0
+    def kind(self, variable):
+        """What weights must have in common to be updated by one call: here whether they are kept from decaying."""
+        return self._excluded(variable)
 
-    def scalars(self) -> list:
-        """Further variables of the optimizer itself, the last ones in files."""
-        return []
+    def decay(self, kind, rate) -> float:
+        """What part of weights of a kind a step takes away."""
+        return 0.0 if kind else rate * (self.weight_decay or 0.0)
 
-    # Learning rate and steps.
+    def row(self, kind, rate, step) -> tuple:
+        """All numbers of the kernel, for weights of a kind."""
+        return self.decay(kind, rate), *self.numbers(rate, step)
 
-    @property
-    def iterations(self) -> Variable:
-        """The number of steps made, as a variable."""
-        return self._iterations
+    def element_calls(self, part) -> list:
+        """The calls that update a stretch of weights, as (kernel, arguments)."""
+        return [(self.kernel, (part.p, part.g, *part.slots.values(), part.hyper, part.clip))]
 
-    @property
-    def step_count(self) -> int:
-        """The number of steps made."""
-        return int(self._iterations.array)
+    def weight_calls(self, part) -> list:
+        """The calls that update one whole weight, for optimizers with `whole_weights`."""
+        return self.element_calls(part)
 
-    @property
-    def learning_rate(self):
-        """The learning rate: a variable, or with a schedule the number for the next step.
-
-        Setting a number is an error with a schedule; a schedule can be set at any time.
-        """
-        return self._learning_rate if isinstance(self._learning_rate, Variable) else self._rate()
-
-    @learning_rate.setter
-    def learning_rate(self, value):
-        if callable(value) and not isinstance(value, Variable):
-            self._learning_rate = value
-        elif isinstance(self._learning_rate, Variable):
-            self._learning_rate.assign(value)
-        else:
-            raise TypeError(
-                "This optimizer was created with a `LearningRateSchedule` object as its `learning_rate` constructor "
-                "argument, hence its learning rate is not settable. If you need the learning rate to be settable, you "
-                "should instantiate the optimizer with a float `learning_rate` argument."
-            )
-
-    def _rate(self):
-        return current(self._learning_rate, self.step_count)
-
-    def _scalar(self, value, name, dtype):
-        return Variable(value, dtype, name, f"{self.name}/{name}", trainable=False)
-
-    # Slots.
-
-    def build(self, variables) -> None:
-        """Makes the slots for these weights, laid out as the training model's arena lays out the weights.
-
-        Args:
-            variables: List of trainable `Variable`s; the same ones again change nothing.
-
-        Raises:
-            ValueError: If the optimizer was built for other weights.
-        """
-        variables = list(variables)
-        if self.built:
-            if not self._layout.holds(variables):
-                others = [v for v in variables if v not in self._layout]
-                raise ValueError(_unknown(others[0] if others else "fewer variables, or in another order"))
-            return
-        self._layout = Layout(variables)
-        self.slots = {slot: self._layout.array(self.first_value(slot)) for group in self.groups for slot in group}
-        self._divide_slots()
-        self.built = True
-
-    def _divide_slots(self):
-        """Makes variables of the parts of the slots."""
-        layout, weights = self._layout, self._layout.variables
-        found = [(slot, variable) for group in self.groups for variable in weights for slot in group]
-        self._slot_variables = [layout.part(self.slots[slot], v, slot, self.name) for slot, v in found]
-
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-        if self.built:  # in a copy the variables are others, and parts of slots are no views
-            self._layout = Layout(self._layout.variables)
-            self._divide_slots()
+        ...  # How it is used.
 
     @property
-    def variables(self) -> list:
-        """All that must be saved to go on later, in the order of Keras' files."""
-        rate = [self._learning_rate] if isinstance(self._learning_rate, Variable) else []
-        return [self._iterations, *rate, *self._slot_variables, *(self.scalars() if self.built else [])]
+    def in_python(self) -> bool:
+        """Whether the update is Python: a subclass has its own `update_step`."""
+        return type(self).update_step is not Applying.update_step
+
+    @property
+    def measures(self) -> bool:
+        """Whether gradients must be measured before weights change."""
+        return bool(self.clipnorm or self.global_clipnorm)
+
+    @property
+    def needs_whole_weights(self) -> bool:
+        """Whether slices of the arena that ranks update must begin and end where weights do."""
+        return bool(self.whole_weights or self.measures or self.gated or self.in_python)
+
+    @property
+    def loss_scale(self) -> float:
+        """What gradients that `apply` gets, or a training step computes, have been multiplied by."""
+        return float(self.loss_scale_factor or 1.0)
+
+    def scale_loss(self, loss):
+        """The loss, times the loss scale if there is one."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def _make_state(self):
+        self.memory = update.Memory(self._layout, max(1, len(self._layout.variables)) if self.clipnorm else 1)
+        for variable in self._layout.variables:
+            kind = self.kind(variable)
+            if kind not in self.rows:
+                self.rows[kind] = np.zeros(1 if self.in_python else len(self.row(kind, 1.0, 1)))
 
     def exclude_from_weight_decay(self, var_list=None, var_names=None) -> None:
         """Says which weights do not decay; to be called before the optimizer is built.
@@ -217,114 +194,93 @@ class Optimizer:
 
     # Steps.
 
-    @property
-    def hyper(self) -> np.ndarray:
-        """The kernel's numbers."""
-        if self._hyper is None:
-            self._hyper = np.zeros((2, 1 + len(self.numbers(0.0, 1))))  # the second row is without weight decay
-        return self._hyper[0]
+    def begin_step(self, unscale=None) -> None:
+        """Fills in the numbers of the next step, whose gradients are there.
 
-    def begin_step(self) -> None:
-        """Fills `hyper` for the next step."""
-        rate = self._rate()
-        self.hyper[:] = rate * (self.weight_decay or 0.0), *self.numbers(rate, self.step_count + 1)
-        self._hyper[1, 1:] = self.hyper[1:]
+        Args:
+            unscale: What gradients are multiplied by before anything else; 1 / `loss_scale` if None.
+        """
+        unscale = 1 / self.loss_scale if unscale is None else unscale
+        rate, count, steps = self._rate(), self.step_count, self.gradient_accumulation_steps or 1
+        updates, due = count // steps, (count + 1) % steps == 0
+        for kind, row in self.rows.items():
+            if self.in_python:
+                row[0] = self.decay(kind, rate) if self.decays_apart else 0.0
+            else:
+                row[:] = self.row(kind, rate, updates + 1)
+        keep = self.ema_momentum if updates else 0.0
+        overwrite = bool(self.ema_overwrite_frequency) and (updates + 1) % self.ema_overwrite_frequency == 0
+        norm = self.clipnorm or self.global_clipnorm or 0.0
+        control = self.memory.control
+        control[:] = 1.0, due, unscale, steps, norm, keep, overwrite
+        self.memory.clips[:] = due, (1.0 if steps > 1 else unscale), self.clipvalue or np.inf
 
     def end_step(self) -> None:
         """Counts the step."""
+        if self.memory.control[1]:
+            self.updated(self.step_count // (self.gradient_accumulation_steps or 1) + 1)
         self._iterations.array += 1
 
-    def lower(self, plan, p, g, slots, hyper, start=None) -> None:
+    def updated(self, step) -> None:
+        """Called after each update, for what changes with it.
+
+        Args:
+            step: Number of the update, counted from 1.
+        """
+
+    def finalize_variable_values(self, var_list) -> None:
+        """At the end of training: with `use_ema`, weights become their moving average.
+
+        Args:
+            var_list: List of weights.
+        """
+        if self.use_ema and self.built:
+            for variable in var_list:
+                variable.array[...] = self._average_variables[self._layout.index(variable)].array
+
+    def lower(self, plan, params, grads, lo=0, hi=None) -> None:
         """Writes the update of a slice of the weights into a plan.
+
+        Where ranks update slices, all of them call this, also for an empty slice: norms of all gradients, and whether
+        all are finite, are found by pieces that an exchange brings together, which changes no bit.
 
         Args:
             plan: The plan.
-            p: Operand of a slice of the arena of weights.
-            g: Operand of the same slice of the gradients.
-            slots: List of operands of the same slice of `self.slots`.
-            hyper: Operand of `self.hyper`.
-            start: Where the slice begins in the arena; needed if some weights do not decay and it is not the whole.
+            params: The arena of weights.
+            grads: The arena of gradients.
+            lo: First element of the slice.
+            hi: The element behind its last; the end of the trainable weights if None.
 
         Raises:
-            ValueError: If `start` is needed and not given.
+            ValueError: If the slice cuts a weight that this optimizer must have whole.
         """
-        runs = self._layout.runs(self._excluded) if self.weight_decay else []
-        if not any(excluded for _, _, excluded in runs):
-            plan.update(self.kernel, p, g, *slots, hyper)
-            return
-        if start is None and p.size != self._layout.size:
-            raise ValueError("`start` must say where a slice of the weights begins when some weights do not decay.")
-        start, numbers = start or 0, self.hyper
-        without = Operand("hyper_without_decay", numbers.shape, "constants", "float64")
-        without.array = self._hyper[1]
-        for first, last, excluded in runs:
-            lo, hi = max(first, start) - start, min(last, start + p.size) - start
-            if hi > lo:
-                parts = [section(operand, lo, hi) for operand in (p, g, *slots)]
-                plan.update(self.kernel, *parts, without if excluded else hyper)
-
-    def apply(self, grads, trainable_variables=None) -> None:
-        """Makes one step.
-
-        Args:
-            grads: List of gradients, arrays; None for a weight that has none and is left alone.
-            trainable_variables: Their variables; those the optimizer was built with if None.
-
-        Raises:
-            ValueError: If there is no gradient, or they do not belong to the weights the optimizer was built with.
-        """
-        grads = list(grads)
-        if not grads:
-            return
-        if trainable_variables is None:
-            if not self.built:
-                raise ValueError(
-                    "When passing `grads` without `variables`, the optimizer must already be built on a list of "
-                    "variables. Call `optimizer.build(trainable_variables)` first."
-                )
-            trainable_variables = self._layout.variables
-        variables = list(trainable_variables)
-        if len(grads) != len(variables):
+        layout = self._layout
+        hi = layout.size if hi is None else hi
+        if self.needs_whole_weights and not {lo, hi} <= layout.boundaries:
             raise ValueError(
-                f"There must be one gradient for each variable. Received: {len(grads)} gradients for {len(variables)} "
-                "trainable variables."
+                f"The update of {type(self).__name__} {self.name!r} needs whole weights: a slice must begin and end "
+                f"where weights do, at one of {sorted(layout.boundaries)[:8]}... Received: the slice {lo}:{hi}"
             )
-        if not self.built:
-            self.build(variables)
-        for variable in variables:
-            if variable not in self._layout:
-                raise ValueError(_unknown(variable))
-        missing = [v.name for g, v in zip(grads, variables, strict=True) if g is None]
-        if len(missing) == len(variables):
-            raise ValueError("No gradients provided for any variable.")
-        if missing:
-            warnings.warn(f"Gradients do not exist for variables {missing} when minimizing the loss.", stacklevel=2)
-        self.begin_step()
-        for gradient, variable in zip(grads, variables, strict=True):
-            if gradient is not None:
-                self._update(np.asarray(gradient), variable)
-        self.end_step()
+        inside = [v for v in layout.variables if lo <= layout.span(v)[0] and layout.span(v)[1] <= hi]
+        weights = [self._arena_part(params, grads, *layout.span(v), self.kind(v), v) for v in inside]
+        parts = weights
+        if not (self.whole_weights or self.clipnorm or self.in_python):
+            runs = [(max(first, lo), min(last, hi), kind) for first, last, kind in layout.runs(self.kind)]
+            parts = [self._arena_part(params, grads, *run) for run in runs if run[1] > run[0]]
+        operand = update.operands(self, params, grads)
+        for kernel, arguments in update.calls(self, parts, weights, sliced=(lo, hi) != (0, layout.size)):
+            plan.update(kernel, *map(operand, arguments))
 
-    def _update(self, gradient, variable):
-        start, stop = self._layout.span(variable)
-        p = variable.array.reshape(-1)
-        g = np.ascontiguousarray(np.broadcast_to(gradient, variable.shape), p.dtype).reshape(-1)
-        slots = [slot[start:stop] for slot in self.slots.values()]
-        hyper = self._hyper[1] if self._excluded(variable) else self.hyper
-        self.kernel(p, g, *slots, hyper)
+    def _arena_part(self, params, grads, lo, hi, kind, variable=None):
+        cut = [a if a is None else a[lo:hi] for a in (params, grads, self._average, self._accumulated)]
+        slots = {name: slot[lo:hi] for name, slot in self.slots.items()}
+        return self._made(*cut[:2], slots, *cut[2:], kind, variable)
 
-    def apply_gradients(self, grads_and_vars) -> Variable:
-        """Makes one step.
-
-        Args:
-            grads_and_vars: Pairs of a gradient and its variable.
-
-        Returns:
-            The number of steps made, as a variable.
-        """
-        grads, variables = zip(*grads_and_vars, strict=True)
-        self.apply(grads, variables)
-        return self._iterations
+    def _made(self, p, g, slots, average, accumulated, kind, variable):
+        memory = self.memory
+        clip = memory.clips[self._layout.index(variable) if self.clipnorm else 0]
+        pieces = (0, 0) if variable is None else self._layout.pieces_of(variable)
+        return update.Part(p, g, slots, average, accumulated, self.rows[kind], clip, variable, pieces)
 
     # Configuration.
 
@@ -346,12 +302,13 @@ class Optimizer:
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """An optimizer with this configuration, without state."""
+        """An optimizer with this configuration, without state.
+
+        Args:
+            config: What `get_config` returned.
+            custom_objects: Classes of your own by name, for schedules.
+        """
+        config = dict(config)
+        if isinstance(config.get("learning_rate"), dict):
+            config["learning_rate"] = restore(config["learning_rate"], custom_objects)
         return cls(**config)
-
-
-def _unknown(variable) -> str:
-    return (
-        f"Unknown variable: {getattr(variable, 'path', variable)}. This optimizer can only be called for the variables "
-        "it was originally built with. After freezing or adding layers call `compile()` again, with a new optimizer."
-    )

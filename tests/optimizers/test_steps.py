@@ -1,11 +1,12 @@
 """Steps of the optimizers: numbers of Keras 3's own tests, and that slices, order and decay are right."""
 
+import threading
+
 import numpy as np
 import pytest
 
 from dseq import optimizers
 from dseq.program.memory import Parameters
-from dseq.program.operand import Operand
 from dseq.program.plan import Plan
 from dseq.program.step import Step
 from dseq.program.variable import Variable
@@ -20,6 +21,9 @@ SINGLE = {
     "Adamax": [0.5, 1.5, 2.5, 3.5],
     "Nadam": [0.4686, 1.4686, 2.4686, 3.4686],
     "Lion": [0.5, 1.5, 2.5, 3.5],
+    "Lamb": [-0.3693, 0.6306, 1.6306, 2.6306],
+    "Ftrl": [0.2218, 1.3954, 2.3651, 2.8814],
+    "Adafactor": [-0.3693, 0.6307, 1.6307, 2.6307],
 }
 # First and last weight of ten before each of five steps.
 FIVE = [
@@ -57,6 +61,34 @@ FIVE = [
         [0.4281, -0.1717, -0.7084, -1.2299, -1.7454],
     ),
     ("Lion", {}, [0.999, 0.998, 0.997, 0.996, 0.995], None),
+    ("Lamb", {}, [0.999, 0.9982, 0.9974, 0.9965, 0.9955], None),
+    (
+        "Ftrl",
+        {
+            "learning_rate": 0.05,
+            "learning_rate_power": -0.2,
+            "initial_accumulator_value": 0.4,
+            "l1_regularization_strength": 0.05,
+            "l2_regularization_strength": 0.15,
+            "l2_shrinkage_regularization_strength": 0.01,
+            "beta": 0.3,
+        },
+        [0, -0.0034, -0.0078, -0.0121, -0.0164],
+        [0, -0.0354, -0.0685, -0.0999, -0.1299],
+    ),
+    (
+        "Adafactor",
+        {
+            "learning_rate": 0.5,
+            "beta_2_decay": -0.65,
+            "epsilon_1": 1e-15,
+            "epsilon_2": 1e-4,
+            "clip_threshold": 0.9,
+            "relative_step": False,
+        },
+        [0.55, 0.3031, 0.1671, 0.0923, 0.0554],
+        [0.55, 0.3024, 0.1663, 0.0914, 0.0545],
+    ),
 ]
 KINDS = [
     (optimizers.SGD, {}),
@@ -74,10 +106,33 @@ KINDS = [
     (optimizers.Adamax, {}),
     (optimizers.Nadam, {}),
     (optimizers.Lion, {}),
+    (optimizers.Ftrl, {"l1_regularization_strength": 0.01, "beta": 0.2}),
+    (optimizers.Ftrl, {"learning_rate_power": -0.3}),
+    (optimizers.ScheduleFreeAdamW, {"warmup_steps": 2}),
 ]
-each_kind = pytest.mark.parametrize(
-    ("kind", "arguments"), KINDS, ids=[f"{kind.__name__}-{'-'.join(a)}" for kind, a in KINDS]
-)
+# Those that look at whole weights, and options: slices end where weights do, or there are none.
+WHOLE = [
+    (optimizers.Lamb, {}),
+    (optimizers.LARS, {"exclude_from_adaptation": ["bias"]}),
+    (optimizers.Adafactor, {}),
+    (optimizers.Muon, {"exclude_layers": ["head"]}),
+    (optimizers.Adam, {"clipnorm": 0.5}),
+    (optimizers.Lamb, {"clipnorm": 0.5, "use_ema": True, "gradient_accumulation_steps": 2}),
+]
+TOGETHER = [
+    (optimizers.Adam, {"global_clipnorm": 0.5, "use_ema": True, "ema_overwrite_frequency": 2}),
+    (optimizers.Muon, {"global_clipnorm": 0.5, "gradient_accumulation_steps": 2, "loss_scale_factor": 8.0}),
+]
+ANYWHERE = [
+    (optimizers.Adam, {"use_ema": True, "ema_overwrite_frequency": 2, "gradient_accumulation_steps": 2}),
+    (optimizers.Nadam, {"gradient_accumulation_steps": 2, "clipvalue": 0.2, "loss_scale_factor": 8.0}),
+]
+ELEMENTS, WEIGHTS, ALL = [(0, 11), (11, 20), (20, 20), (20, 32)], [(0, 16), (16, 16), (16, 32)], [(0, 32)]
+SLICED = [
+    (*case, pieces)
+    for cases, pieces in ((KINDS + ANYWHERE, ELEMENTS), (WHOLE, WEIGHTS), (TOGETHER, ALL))
+    for case in cases
+]
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -99,6 +154,53 @@ def test_five_steps(name, arguments, first, last):
     np.testing.assert_allclose(seen, np.transpose([first, last or first]), atol=5e-4, rtol=5e-4)
 
 
+def test_single_steps_of_matrices():
+    start, gradient = [[1.0, 2.0], [3.0, 4.0]], np.array([[1.0, 6.0], [7.0, 2.0]])
+    weights = Variable(start)
+    optimizers.Adafactor(0.5).apply([gradient], [weights])
+    np.testing.assert_allclose(weights.numpy(), [[0.7007, -0.0081], [1.2492, 3.4407]], atol=1e-4)
+    weights = Variable(start)
+    optimizers.Muon(0.5, weight_decay=0.0).apply([gradient], [weights])
+    np.testing.assert_allclose(weights.numpy(), [[0.988775, 1.887053], [2.873428, 3.97035]], atol=1e-2)
+    # Without momentum and scale, a step of 1 is what the iteration makes of the gradient.
+    weights = Variable(np.zeros((2, 2)))
+    optimizer = optimizers.Muon(1.0, weight_decay=None, momentum=0.0, nesterov=False, rms_rate=None)
+    optimizer.apply([np.array([[0.2499, 0.9105], [0.2655, 0.8824]])], [weights])
+    np.testing.assert_allclose(-weights.numpy(), [[-0.4422, 0.6457], [0.7285, 0.2968]], atol=1e-3)
+
+
+def test_muon_leaves_other_weights_to_adam():
+    rng = np.random.default_rng(0)
+    shapes = {"hidden/kernel": (4, 3), "hidden/bias": (3,), "embedding/embeddings": (4, 3), "output/kernel": (3, 2)}
+    variables, others = ([Variable(np.ones(s), path=path) for path, s in shapes.items()] for _ in range(2))
+    first = optimizers.Muon(0.1, exclude_layers=["output"], adam_lr_ratio=0.5, adam_weight_decay=0.2)
+    second = optimizers.Adam(0.05, weight_decay=0.4)
+    for _ in range(3):
+        gradients = [rng.standard_normal(s) for s in shapes.values()]
+        first.apply(gradients, variables)
+        second.apply(gradients, others)
+    same = [np.allclose(a.numpy(), b.numpy(), rtol=1e-6) for a, b in zip(variables, others, strict=True)]
+    assert same == [False, True, True, True]
+
+
+def test_lars():
+    starts = {"kernel": [3.0, 4.0], "bias": [1.0], "undecayed": [6.0, 8.0]}
+    gradients = [np.array([0.8, -0.6]), np.array([1.0]), np.array([0.0, 1.0])]
+    weights = [Variable(value, name=name) for name, value in starts.items()]
+    optimizer = optimizers.LARS(2.0, 0.5, 0.1, weight_decay=0.2, exclude_from_adaptation=["bias"])
+    optimizer.exclude_from_weight_decay(var_names=["undecayed"])
+    for _ in range(3):
+        optimizer.apply(gradients, weights)
+    for variable, start, g in zip(weights, starts.values(), gradients, strict=True):
+        w, m, norm = np.array(start), 0.0, np.linalg.norm
+        decay = 0.0 if variable.name == "undecayed" else 0.2
+        for _ in range(3):
+            ratio = 1.0 if variable.name == "bias" else 0.1 * norm(w) / (norm(g) + decay * norm(w))
+            m = 0.5 * m + 2.0 * ratio * (g + decay * w)
+            w = w - m
+        np.testing.assert_allclose(variable.numpy(), w, rtol=2e-6, err_msg=variable.name)
+
+
 def test_weight_decay():
     decayed, excluded, also = (Variable([2.0], name=name) for name in ("kernel", "exclude", "other"))
     optimizer = optimizers.SGD(learning_rate=1.0, weight_decay=0.004)
@@ -118,36 +220,33 @@ def parameters(dtype="float64", shapes=((3, 5), (7,), (2, 2))):
 
 
 def planned(optimizer, variables, pieces):
-    """A step that updates the arena of these weights in pieces."""
+    """Steps that update the arena of these weights in pieces."""
     arena = Parameters(variables, [], 0, variables[0].dtype)
     optimizer.build(variables)
     steps = []
     for lo, hi in pieces:
-        plan, views = Plan(dtype=variables[0].dtype), {}
-        whole = {"p": arena.params, "g": arena.grads, **optimizer.slots}
-        for name, array in whole.items():
-            views[name] = Operand(name, (hi - lo,), "slots", array.dtype.name)
-            views[name].array = array[lo:hi]
-        hyper = Operand("hyper", optimizer.hyper.shape, "constants", "float64")
-        hyper.array = optimizer.hyper
-        optimizer.lower(plan, views["p"], views["g"], [views[name] for name in optimizer.slots], hyper, start=lo)
+        plan = Plan(dtype=variables[0].dtype)
+        optimizer.lower(plan, arena.params, arena.grads, lo, hi)
         steps.append(Step(plan))
         steps[-1].bind(0)
     return arena, steps
 
 
-@each_kind
-def test_the_arena_in_pieces_is_the_weights_one_by_one(kind, arguments):
+@pytest.mark.parametrize(
+    ("kind", "arguments", "pieces"), SLICED, ids=[f"{kind.__name__}-{'-'.join(a)}" for kind, a, _ in SLICED]
+)
+def test_the_arena_in_pieces_is_the_weights_one_by_one(kind, arguments, pieces):
     """What training does, on slices that cut through weights, has the bits of `apply`."""
     alone, together = parameters(), parameters()
     decay = {"weight_decay": 0.1}
     first, second = kind(**{**arguments, **decay}), kind(**{**arguments, **decay})
     for optimizer in (first, second):
         optimizer.exclude_from_weight_decay(var_names=["bias"])
-    arena, steps = planned(second, together, [(0, 11), (11, 20), (20, 20), (20, 32)])
+    start = [v.numpy() for v in alone]
+    arena, steps = planned(second, together, pieces)
     assert arena.trainable_size == 32
     rng = np.random.default_rng(9)
-    for _ in range(3):
+    for _ in range(5):
         grads = [rng.standard_normal(v.shape) for v in alone]
         first.apply(grads, alone)
         for v, g in zip(together, grads, strict=True):
@@ -156,20 +255,80 @@ def test_the_arena_in_pieces_is_the_weights_one_by_one(kind, arguments):
         for step in steps:
             step.update()
         second.end_step()
-    for a, b in zip(alone, together, strict=True):
+    for a, b, c in zip(alone, together, start, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
+        assert not np.array_equal(a.numpy(), c)
     for a, b in zip(first.variables, second.variables, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
-def test_a_slice_must_say_where_it_begins_when_some_weights_do_not_decay():
-    variables = parameters()
-    optimizer = optimizers.SGD(weight_decay=0.1)
-    optimizer.exclude_from_weight_decay(var_names=["bias"])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: optimizers.SGD(clipnorm=1.0),
+        lambda: optimizers.SGD(global_clipnorm=1.0),
+        lambda: optimizers.Lamb(),
+        lambda: optimizers.LossScaleOptimizer(optimizers.SGD()),
+    ],
+)
+def test_a_slice_must_not_cut_what_must_be_whole(optimizer):
+    variables, optimizer = parameters(), optimizer()
     optimizer.build(variables)
-    operand = Operand("p", (5,), "params", "float64")
-    with pytest.raises(ValueError, match="`start` must say"):
-        optimizer.lower(Plan(), operand, operand, [], Operand("hyper", (3,), "constants", "float64"))
+    arena = Parameters(variables, [], 0, "float64")
+    for slice_ in ((0, 11), (3, 32)):
+        with pytest.raises(ValueError, match="needs whole weights"):
+            optimizer.lower(Plan(dtype="float64"), arena.params, arena.grads, *slice_)
+
+
+@pytest.mark.parametrize("bad", [False, True])
+@pytest.mark.parametrize("make", [lambda o: o, optimizers.LossScaleOptimizer], ids=["plain", "scaled"])
+def test_ranks_with_slices_decide_together(make, bad):
+    """Three ranks, as threads, that update a slice each, one of them none: the bits of one rank with all weights."""
+    options = {"global_clipnorm": 0.5, "gradient_accumulation_steps": 2, "weight_decay": 0.1}
+    slices, barrier, given = [(0, 24), (24, 24), (24, 32)], threading.Barrier(3), [None] * 3
+    rng = np.random.default_rng(3)
+    gradients = rng.standard_normal((6, 32))
+    if bad:
+        gradients[3, 25] = np.inf
+
+    def rank(r, lo, hi, exchange):
+        variables, optimizer = parameters(), make(optimizers.Adam(0.05, **options))
+        optimizer.build(variables)
+        arena = Parameters(variables, [], 0, "float64")
+        plan = Plan(dtype="float64")
+        optimizer.lower(plan, arena.params, arena.grads, lo, hi)
+        step = Step(plan)
+        step.exchange = exchange
+        step.bind(0)
+        for g in gradients:
+            arena.grads[:] = np.where((np.arange(32) >= lo) & (np.arange(32) < hi), g, 7.0)  # others' are not there
+            optimizer.begin_step(1.0)
+            with np.errstate(all="ignore"):
+                step.update()
+            optimizer.end_step()
+        results[r] = arena.params[lo:hi].copy(), optimizer.loss_scale, optimizer.step_count
+
+    def exchange_of(r):
+        def exchange(array):
+            given[r] = array.copy()
+            barrier.wait(30)
+            total = sum(given)
+            barrier.wait(30)
+            array[:] = total
+
+        return exchange
+
+    results = {}
+    threads = [threading.Thread(target=rank, args=(r, *s, exchange_of(r))) for r, s in enumerate(slices)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    rank(3, 0, 32, None)
+    np.testing.assert_array_equal(np.concatenate([results[r][0] for r in range(3)]), results[3][0])
+    assert results[0][1:] == results[1][1:] == results[2][1:] == results[3][1:]
+    if make is optimizers.LossScaleOptimizer:
+        assert results[0][2] == (5 if bad else 6)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
