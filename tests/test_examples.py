@@ -69,6 +69,16 @@ def test_finetune_learns_twice(tmp_path):
     assert (tmp_path / "base.weights.h5").exists()
 
 
+@pytest.mark.mpi
+def test_hdf5_reads_a_share_on_each_rank(tmp_path):
+    run("hdf5.py", "--make", 5, folder=tmp_path)
+    outputs = [run("hdf5.py", "--epochs", 3, ranks=ranks, folder=tmp_path) for ranks in (1, 2)]
+    for output in outputs:
+        assert accuracy(output) >= 0.93
+    read = [float(re.search(r"this rank read ([\d.]+) MB", output)[1]) for output in outputs]
+    assert abs(read[0] - 3 * 5 * 1437 * 65 / 1e6) <= 0.06 and abs(read[1] - read[0] / 2) <= 0.06, read
+
+
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
 def test_docstring_is_the_commands_one_types(example):
     text = example.read_text()

@@ -5,7 +5,9 @@ import math
 import numpy as np
 
 from dseq import losses, metrics, optimizers
+from dseq.losses.custom import as_lowered
 from dseq.program.operand import flat
+from dseq.training.watched import Watched
 
 
 class Compiled:
@@ -31,13 +33,20 @@ class Compiled:
         self.outputs = []
         self._resolved = {}
 
-    def resolve(self, names, targets, outputs) -> list:
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is neither a loss nor a metric: outputs then need no targets."""
+        return self.loss is None and not self.metrics and not self.weighted_metrics
+
+    def resolve(self, names, targets, outputs, kinds=None) -> list:
         """The losses and metrics for these outputs, made once for the same shapes.
 
         Args:
             names: Names of the outputs.
             targets: Shape of one sample's target for each output.
             outputs: Shape of one sample of each output.
+            kinds: Type of the user's targets for each output, which losses and metrics written in Python see; the
+                model's float type if None.
 
         Returns:
             An `Output` for each; they are `self.outputs` from now on.
@@ -45,13 +54,19 @@ class Compiled:
         Raises:
             ValueError: If something does not fit; nothing is changed then.
         """
-        key = tuple(names), tuple(targets), tuple(outputs)
+        key = tuple(names), tuple(targets), tuple(outputs), tuple(kinds or [None] * len(names))
         if key not in self._resolved:
             self._resolved[key] = self._make(*key)
         self.outputs = self._resolved[key]
         return self.outputs
 
-    def _make(self, names, targets, outputs):
+    def ordered(self, logs) -> dict:
+        """Logs in the order in which `evaluate` returns them: the loss, those of the outputs, the rest by name."""
+        losses = [f"{output.name}_loss" for output in self.outputs if output.loss is not None]
+        first = ["loss", *(name for name in losses if name in logs)]
+        return {name: logs[name] for name in [*first, *sorted(set(logs) - set(first))]}
+
+    def _make(self, names, targets, outputs, kinds):
         wanted = _per_output(self.loss, names, "loss")
         weights = _per_output(self.loss_weights, names, "loss_weights")
         plain = _metrics_per_output(self.metrics, names, "metrics")
@@ -59,19 +74,24 @@ class Compiled:
         made, used = [], set()
         for k, name in enumerate(names):
             shapes = targets[k], outputs[k]
+            if any(m is None for m in [*plain[k], *weighted[k]]):
+                raise ValueError(f"Expected metric, received `None` for output {name!r}. Leave it out.")
             chosen = [(metrics.get(m, *shapes), False) for m in plain[k]]
             chosen += [(metrics.get(m, *shapes), True) for m in weighted[k]]
             prefix = f"{name}_" if len(names) > 1 else ""
-            named = [(_unique(prefix + m.name, is_weighted, used), m, is_weighted) for m, is_weighted in chosen]
+            named = [(_unique(prefix, m.name, is_weighted, used), m, is_weighted) for m, is_weighted in chosen]
             weight = 1.0 if weights[k] is None else float(weights[k])
-            made.append(Output(k, name, losses.get(wanted[k], *shapes), weight, named, *shapes))
+            loss = losses.get(wanted[k], *shapes)
+            loss = None if loss is None else as_lowered(loss)
+            made.append(Output(k, name, loss, weight, named, *shapes, kinds[k]))
         return made
 
 
-def _unique(label, is_weighted, used):
+def _unique(prefix, name, is_weighted, used):
     """A name for the logs that is not in use yet, as Keras makes it."""
+    label = prefix + name
     if label in used and is_weighted:
-        label = f"weighted_{label}"
+        label = f"{prefix}weighted_{name}"
     unique, count = label, 0
     while unique in used:
         count += 1
@@ -91,26 +111,28 @@ class Output:
         metrics: List of `(name, metric, takes weights)`.
         target_shape: Shape of one sample's target as the user has it.
         output_shape: Shape of one sample of the output.
+        kind: Type of the user's target; None for the model's float type.
 
     Attributes:
         values: How many loss values one sample gives.
         blocks: `{(shape, type): label}`: the losses and metrics may want the labels in several forms.
     """
 
-    def __init__(self, index, name, loss, loss_weight, metrics, target_shape, output_shape):
+    def __init__(self, index, name, loss, loss_weight, metrics, target_shape, output_shape, kind=None):
         self.index = index
         self.name = name
         self.loss = loss
         self.loss_weight = loss_weight
         self.metrics = metrics
-        self.values = loss.values_per_sample(output_shape) if loss else math.prod(output_shape[:-1])
         self.blocks, self._forms = {}, {}
         for reader in [loss, *(metric for _, metric, _ in metrics)]:
             if reader is not None:
                 shape, dtype = reader.target(target_shape, output_shape)
+                dtype = kind if dtype == "given" else dtype
                 self._forms[id(reader)] = form = tuple(shape), dtype
                 label = f"y_{index}_{len(self.blocks)}" if self.blocks else f"y_{index}"
                 self.blocks.setdefault(form, label)
+        self.values = loss.values_per_sample(output_shape) if loss else math.prod(output_shape[:-1])
 
     def label_of(self, reader) -> str:
         """The label block that a loss or metric reads."""
@@ -131,11 +153,12 @@ class Output:
             total = plan.sums(f"{self.name} loss")
             bound.slot = total.start
             scale = plan.scale(bound.scale)
+            bound.normalised = self.loss.normalises(y_pred)
             self.loss.lower(plan, labels[self.label_of(self.loss)], y_pred, flat(weight), total, scale)
         for name, metric, is_weighted in self.metrics:
-            sums = plan.sums(name, metric.slots)
-            bound.metrics.append((name, metric, (sums.start, sums.start + metric.slots)))
-            metric.lower(plan, labels[self.label_of(metric)], y_pred, flat(weight) if is_weighted else None, sums)
+            watched = Watched(name, metric, is_weighted)
+            watched.lower(plan, labels[self.label_of(metric)], y_pred, flat(weight) if is_weighted else None)
+            bound.metrics.append(watched)
         return bound
 
 
@@ -144,7 +167,8 @@ class Bound:
 
     Attributes:
         slot: Position of the loss in the tail, or None.
-        metrics: List of `(name, metric, (start, stop))`.
+        normalised: Whether the step itself makes up for values that do not count.
+        metrics: List of `Watched`.
     """
 
     def __init__(self, output):
@@ -155,13 +179,14 @@ class Bound:
         self.scale = f"scale_{output.index}"
         self.weight_label = f"sample_weight_{output.index}"
         self.slot = None
+        self.normalised = False
         self.metrics = []
         self._selective = self.loss is not None and self.loss.counted(np.zeros(1)) is not None
 
     @property
     def is_even(self) -> bool:
         """Whether the loss divides by nothing but the number of its values."""
-        return not self._selective and self.loss.reduction != "mean_with_sample_weight"
+        return self.normalised or not (self._selective or self.loss.reduction == "mean_with_sample_weight")
 
     def feeds(self, y, weights) -> dict:
         """Label and weight arrays by the names of the plan's inputs.
@@ -174,8 +199,13 @@ class Bound:
         if weights is not None:
             values = self.output.values
             weights = np.asarray(weights, np.float64)
-            if weights.size != len(weights) * values:
-                weights = np.repeat(weights.reshape(len(weights), -1), values, axis=1)
+            if math.prod(weights.shape[1:]) == 1:  # not by its size: a rank may have no rows
+                weights = np.repeat(weights.reshape(len(weights), 1), values, axis=1)
+            elif weights.size != len(weights) * values:
+                raise ValueError(
+                    f"`sample_weight` of output {self.name!r} must have one weight for each sample, or for each of the "
+                    f"{values} values that its loss gives for a sample. Received: shape {weights.shape}"
+                )
             feeds[self.weight_label] = weights.reshape(len(weights), values)
         return feeds
 

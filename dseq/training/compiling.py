@@ -80,9 +80,11 @@ class Compiling:
 
     @property
     def metrics_names(self) -> list:
-        """Names of what `evaluate` returns, loss first."""
+        """Names of what `evaluate` returns, loss first, once the model has seen data."""
         outputs = (self._compiled and self._compiled.outputs) or []
-        return ["loss", *(name for output in outputs for name, _, _ in output.metrics)]
+        losses = [f"{output.name}_loss" for output in outputs if output.loss is not None]
+        names = ["loss", *(losses if len(losses) > 1 else []), *(n for output in outputs for n, _, _ in output.metrics)]
+        return list(self._compiled.ordered(dict.fromkeys(names))) if outputs else names
 
     @property
     def plans(self) -> dict:
@@ -106,7 +108,7 @@ class Compiling:
 
     def _build_optimizer(self):
         if self.compiled and self.optimizer is not None:
-            self.optimizer.build(self.trainable_variables)
+            self.optimizer.build_once(self.trainable_variables)
 
     def _session(self, kind, x, y=None, weighted=False):
         """The bound step for data of these shapes; made once."""

@@ -1,6 +1,7 @@
 """Arrays on their way into a step's input blocks."""
 
 import math
+import mmap
 
 import numpy as np
 
@@ -10,23 +11,24 @@ from dseq.kernels.reshape import gather_rows
 GATHERED = ("float32", "float64", "uint8", "int32", "int64")
 
 
-def as_arrays(data, what) -> list:
-    """Data given as one array or a list of arrays, as a list of NumPy arrays.
+def checked(arrays, what) -> list:
+    """Data as a list of NumPy arrays of numbers.
+
+    Args:
+        arrays: List of arrays, or of what NumPy can make arrays of.
+        what: Name of the argument, for messages.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: If one is something else.
     """
-    if data is None:
-        return []
-    parts = list(data) if isinstance(data, tuple | list) and any(hasattr(a, "shape") for a in data) else [data]
-    arrays = [np.asarray(part) for part in parts]
-    for array in arrays:
+    result = [np.asarray(array) for array in arrays]
+    for given, array in zip(arrays, result, strict=True):
         if array.dtype.kind not in "fiub" or array.ndim == 0:
             raise ValueError(
-                f"`{what}` must be a NumPy array of numbers with samples along its first axis, or a list of such. "
-                f"Received: {type(data).__name__} of type {array.dtype}, shape {array.shape}"
+                f"`{what}` must be a NumPy array of numbers with samples along its first axis, or a list or dict of "
+                f"such. Received: {type(given).__name__} of type {array.dtype}, shape {array.shape}"
             )
-    return arrays
+    return result
 
 
 def samples(**arrays) -> int:
@@ -55,25 +57,11 @@ def split(arrays, lo, hi) -> list:
     return [a[lo:hi] for a in arrays]
 
 
-def class_weights(weights, targets) -> np.ndarray:
-    """Sample weights from a dict of weights by class; classes that are not in it weigh 1.
-
-    Args:
-        weights: `{class: weight}`.
-        targets: Integer labels `(n,)` or `(n, 1)`, or one-hot rows.
-    """
-    labels = np.asarray(targets)
-    if labels.ndim > 1:
-        labels = labels.argmax(-1) if labels.shape[-1] > 1 else labels[..., 0]
-    labels = labels.astype(np.int64)
-    result = np.ones(labels.shape)
-    for label, weight in weights.items():
-        result[labels == label] = weight
-    return result
-
-
 class Feed:
     """Moves chosen rows of arrays into the input blocks of a step.
+
+    Arrays in memory are brought into a type that the gather kernel reads, once. Memory maps stay where they are: if
+    that takes a conversion, it is done for the rows of each batch.
 
     Args:
         arrays: `{input block: array}` or `{input block: (array, type)}`; samples along the first axis.
@@ -84,12 +72,17 @@ class Feed:
     """
 
     def __init__(self, arrays, blocks):
-        self._arrays = {}
+        self._arrays, self._mapped = {}, {}
         for label, array in arrays.items():
             array, dtype = array if isinstance(array, tuple) else (array, None)
-            self._arrays[label] = _rows(np.asarray(array), dtype)
-        if set(self._arrays) != set(blocks):
-            raise ValueError(f"Every input block must be fed. Received: {sorted(self._arrays)} for {sorted(blocks)}")
+            array = np.asarray(array)
+            if is_mapped(array) and not _can_gather(array, dtype):
+                self._mapped[label] = array, dtype
+            else:
+                self._arrays[label] = _rows(array, dtype)
+        fed = {*self._arrays, *self._mapped}
+        if fed != set(blocks):
+            raise ValueError(f"Every input block must be fed. Received: {sorted(fed)} for {sorted(blocks)}")
         self.kinds = tuple((label, array.dtype.name) for label, array in self._arrays.items())
 
     def signatures(self, step) -> list:
@@ -119,18 +112,37 @@ class Feed:
                 gather_rows(block.reshape(hi - lo, array.shape[1]), array, order[lo:hi])
             else:
                 block[...] = array[order[lo:hi]].reshape(block.shape)
+        for label in self._mapped:
+            block = step.input(label)
+            block[...] = self.rows(label, order, lo, hi).reshape(block.shape)
 
     def label_range(self) -> str:
         """Smallest and largest of the integer labels, for messages."""
-        labels = [a for label, a in self._arrays.items() if label.startswith("y_") and a.dtype == np.int32]
-        return " and ".join(f"labels from {a.min()} to {a.max()}" for a in labels)
+        return label_range([extremes(array) for array in self.labels()])
+
+    def labels(self) -> list:
+        """The arrays of integer labels."""
+        mapped = {label: array for label, (array, dtype) in self._mapped.items() if dtype == "int32"}
+        arrays = {label: array for label, array in self._arrays.items() if array.dtype == np.int32}
+        return [array for label, array in (arrays | mapped).items() if label.startswith("y_")]
 
     def rows(self, label, order, lo, hi):
         """Rows of one array as `fill` would take them, or None if there is no such array."""
-        array = self._arrays.get(label)
+        array, dtype = self._mapped.get(label) or (self._arrays.get(label), None)
         if array is None:
             return None
-        return array[lo:hi] if order is None else array[order[lo:hi]]
+        part = array[lo:hi] if order is None else array[order[lo:hi]]
+        return part if dtype is None else _converted(part, dtype)
+
+
+def extremes(labels) -> tuple:
+    """Smallest and largest label, `(inf, -inf)` if there is none."""
+    return (labels.min().item(), labels.max().item()) if labels.size else (math.inf, -math.inf)
+
+
+def label_range(found) -> str:
+    """Pairs of smallest and largest label in words."""
+    return " and ".join(f"labels from {low} to {high}" for low, high in found)
 
 
 def conform(array, shape) -> np.ndarray:
@@ -147,18 +159,37 @@ def conform(array, shape) -> np.ndarray:
     return array
 
 
+def is_mapped(array) -> bool:
+    """Whether an array's memory is a file: what must not be copied as a whole."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return True
+        array = array.base
+    return isinstance(array, mmap.mmap)
+
+
+def _can_gather(array, dtype):
+    """Whether an array is as the gather kernel reads it, so that nothing has to be copied."""
+    fits = array.dtype.name in GATHERED if dtype is None else array.dtype.name == dtype
+    return fits and array.dtype.isnative and array.flags.c_contiguous
+
+
 def _rows(array, dtype):
     """An array as contiguous rows of a type that the gather kernel reads."""
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
-    if dtype is not None and np.dtype(dtype).kind == "i" and array.dtype.name != dtype:
-        array = _whole_numbers(array, dtype)
-    elif dtype is not None and array.dtype.name != dtype:
-        array = array.astype(dtype)
-    elif array.dtype.name not in GATHERED:
+    array = _converted(array, dtype)
+    if dtype is None and array.dtype.name not in GATHERED:
         array = array.astype(np.float32 if array.dtype.itemsize <= 2 else np.float64)
     rows = np.ascontiguousarray(array).reshape(len(array), math.prod(array.shape[1:]))
     return rows if rows.flags.writeable else _alias(rows)
+
+
+def _converted(array, dtype):
+    """An array in a type, and in this machine's order of bytes."""
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if dtype is None or array.dtype.name == dtype:
+        return array
+    return _whole_numbers(array, dtype) if np.dtype(dtype).kind == "i" else array.astype(dtype)
 
 
 def _whole_numbers(array, dtype):

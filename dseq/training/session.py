@@ -8,10 +8,10 @@ from dseq.parallel import communicator, engine
 from dseq.parallel.shard import shard
 from dseq.program import seeds
 from dseq.program.memory import Parameters
-from dseq.program.operand import Operand
 from dseq.program.plan import CLOCK, PER_ROW_SCALE, Plan
 from dseq.program.step import Step
 from dseq.training.data import Feed, conform
+from dseq.training.watched import as_log
 
 
 class Session:
@@ -114,6 +114,11 @@ class Session:
         self._totals = np.zeros(self.plan.tail_size)
         self._rows = 0
 
+    def _check_faults(self, tail, feed):
+        for operand, message in self.plan.faults:
+            if tail[operand.start] != 0:
+                raise ValueError(message if message.endswith(".") else f"{message}{feed.label_range()}.")
+
     def _run(self, feed, order, lo, hi, first_row):
         self.step.bind(hi - lo)
         feed.fill(self.step, order, lo, hi)
@@ -125,19 +130,23 @@ class Scored(Session):
     """A session with losses and metrics."""
 
     scored = True
+    loss_scale = 1.0  # what gradients are computed of is the loss times this; what is logged is the loss
 
     def _finish_plan(self, y, weighted):
         model, compiled = self.model, self.model._compiled
-        if len(y) != len(self.operands):
+        alone = not y and compiled.is_empty  # penalties are all there is to make small
+        if len(y) != len(self.operands) and not alone:
             raise ValueError(
                 f"Model {model.name!r} has {len(self.operands)} output(s), and each needs targets. Received: "
                 f"{len(y)} target array(s)"
             )
         targets = [a.shape[1:] for a in y]
-        outputs = compiled.resolve(model.output_names, targets, [operand.shape for operand in self.operands])
+        shapes, kinds = [operand.shape for operand in self.operands], [a.dtype.name for a in y]
+        outputs = [] if alone else compiled.resolve(model.output_names, targets, shapes, kinds)
         self._require_loss(outputs)
-        lowered = zip(outputs, self.operands, strict=True)
+        lowered = zip(outputs, self.operands, strict=not alone)
         self.outputs = [output.lower(self.plan, operand, weighted) for output, operand in lowered]
+        self._local = [w for output in self.outputs for w in output.metrics if w.is_local]
         self._factors = np.ones(self.plan.tail_size)
         # Whether batches of the same size are divided by the same numbers.
         self._even = all(output.loss is None or output.is_even for output in self.outputs)
@@ -162,7 +171,7 @@ class Scored(Session):
         for output in self.outputs:
             if output.loss is not None:
                 part = 1.0 / output.loss.denominator(*output.counts(feed, order, lo, hi))
-                self.step.set_scale(output.scale, part * output.loss_weight)
+                self.step.set_scale(output.scale, part * output.loss_weight * self.loss_scale)
                 self._factors[output.slot] = part * rows
         for operand, per_sample in self.plan.penalties:
             self._factors[operand.start] = 1 if per_sample else rows
@@ -170,27 +179,40 @@ class Scored(Session):
             self.step.set_scale(PER_ROW_SCALE, 1 / rows)
         self._scaled_for = rows if self._even else None
 
-    def _check_faults(self, tail, feed):
-        for operand, message in self.plan.faults:
-            if tail[operand.start] != 0:
-                raise ValueError(f"{message}{feed.label_range()}.")
-
     def logs(self) -> dict:
-        """Loss and metrics over the rows since `reset`, names sorted."""
+        """Loss and metrics over the rows since `reset`, names sorted; called by all ranks."""
+        states = {}
+        if self._local and self.world.size > 1:
+            gathered = self.world.allgather_object([w.state() for w in self._local])
+            states = dict(zip(self._local, zip(*gathered, strict=True), strict=True))
+        return self._logs(states, True)
+
+    def glance(self) -> dict:
+        """The logs as one rank can tell them alone: without metrics whose state is spread over the ranks."""
+        return self._logs({}, self.world.size == 1)
+
+    def _logs(self, states, shared):
         rows = max(self._rows, 1)
         logs, total = {}, 0.0
+        several = sum(output.loss is not None for output in self.outputs) > 1
         for output in self.outputs:
             if output.loss is not None:
                 value = self._totals[output.slot] / rows
                 total += output.loss_weight * value
-                if len(self.outputs) > 1:
+                if several:
                     logs[f"{output.name}_loss"] = float(value)
-            for name, metric, (start, stop) in output.metrics:
-                metric.state[:] = self._totals[start:stop]
-                logs[name] = float(metric.result())
+            for watched in output.metrics:
+                if shared or not watched.is_local:
+                    logs |= as_log(watched.name, watched.result(self._totals, states.get(watched)))
         total += sum(self._totals[operand.start] for operand, _ in self.plan.penalties) / rows
         logs["loss"] = float(total)
         return dict(sorted(logs.items()))
+
+    def reset(self):
+        super().reset()
+        for output in self.outputs:
+            for watched in output.metrics:
+                watched.reset()
 
 
 class Training(Scored):
@@ -208,24 +230,15 @@ class Training(Scored):
         known = {id(v) for v in self.trainable}
         frozen = [v for v in model.variables if id(v) not in known]
         self.engine = engine.get(config.engine, self.world)
-        optimizer.build(self.trainable)  # before weights move: it may find that they are not those it knows
+        optimizer.build_once(self.trainable)  # before weights move: it may find that they are not those it knows
         parameters = Parameters(self.trainable, frozen, plan.tail_size, plan.dtype, self.engine.allocate)
         self.parameters = parameters
         lo, hi = self.engine.owned(parameters.trainable_size)
-        if hi > lo:
-            slots = [_slice(name, array, lo, hi, "slots") for name, array in optimizer.slots.items()]
-            optimizer.lower(
-                plan,
-                _slice("params", parameters.params, lo, hi, "params"),
-                _slice("grads", parameters.grads, lo, hi, "grads"),
-                slots,
-                _slice("hyper", optimizer.hyper, 0, optimizer.hyper.size, "constants"),
-                start=lo,
-            )
+        optimizer.lower(plan, parameters.params, parameters.grads, lo, hi)
         return parameters
 
     def _require_loss(self, outputs):
-        if all(output.loss is None for output in outputs):
+        if all(output.loss is None for output in outputs) and not self.plan.penalties:
             raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`. Received: loss=None")
 
     def _home(self):
@@ -255,17 +268,26 @@ class Training(Scored):
 
     @property
     def sums(self) -> dict:
-        """The sums of losses and metrics since `reset`, as plain numbers."""
-        return {"rows": self._rows, "totals": self._totals.tolist()}
+        """The sums of losses and metrics since `reset`, as plain numbers.
+
+        Metrics whose state is spread over several ranks are not among them.
+        """
+        local = [[array.tolist() for array in w.state()] for w in self._local] if self.world.size == 1 else []
+        return {"rows": self._rows, "totals": self._totals.tolist(), "local": local}
 
     @sums.setter
     def sums(self, value):
         self._rows, self._totals = value["rows"], np.array(value["totals"], np.float64)
+        for watched, state in zip(self._local, value.get("local", ()), strict=False):
+            watched.restore(state)
 
     def train(self, feed, order, lo, hi) -> None:
         """One step on the global batch `order[lo:hi]`, of which this rank computes its rows."""
         self.parameters.adopt()
         optimizer = self.model.optimizer
+        scale = 1.0 if self.plan.penalties else optimizer.loss_scale  # the gradients of penalties are not scaled
+        if scale != self.loss_scale:
+            self.loss_scale, self._scaled_for = scale, None
         self._scale(feed, order, lo, hi)
         first, last = shard(hi - lo, self.world.rank, self.world.size)
         self.step.clock[1] = optimizer.step_count
@@ -273,12 +295,18 @@ class Training(Scored):
         self.engine.reduce(self.parameters.grads)
         if self.plan.faults:
             self._check_faults(self.step.tail, feed)
-        optimizer.begin_step()
+        optimizer.begin_step(1 / self.loss_scale)
         self.step.update()
         optimizer.end_step()
         self.step.settle()
         self.engine.finish(self.parameters.params)
         self._totals += self.step.tail * self._factors
+
+    def finalize(self) -> None:
+        """After the last step: an optimizer that averages weights puts the average in their place."""
+        self.parameters.adopt()
+        self.model.optimizer.finalize_variable_values(self.trainable)
+        self.engine.finish(self.parameters.params)
 
 
 class Testing(Scored):
@@ -315,11 +343,6 @@ class Predicting(Session):
     def predict(self, feed, lo, hi) -> list:
         """The outputs for rows lo..hi-1, valid until the next call."""
         self._run(feed, None, lo, hi, lo)
+        if self.plan.faults:
+            self._check_faults(self.step.tail, feed)
         return [self.step.array(operand) for operand in self.operands]
-
-
-def _slice(name, array, lo, hi, arena):
-    """Part of a flat array as an operand."""
-    operand = Operand(f"{name}[{lo}:{hi}]", (hi - lo,), arena, array.dtype.name)
-    operand.array = array[lo:hi]
-    return operand

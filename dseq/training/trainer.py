@@ -1,23 +1,13 @@
 """Training, evaluation and prediction on all ranks: the loop."""
 
-import numpy as np
-
-from dseq.callbacks import CallbackList, LazyLogs
+from dseq.callbacks import CallbackList, LazyLogs, Position
 from dseq.parallel import communicator
-from dseq.parallel.shard import batch_slices, epoch_order, shard
-from dseq.training.arguments import (
-    agree,
-    as_validation,
-    callback_names,
-    hold_out,
-    is_due,
-    positive,
-    weights_for,
-    whole,
-)
+from dseq.parallel.shard import shard
+from dseq.training.arguments import agree, callback_names, is_due, positive, whole
 from dseq.training.compiling import Compiling
-from dseq.training.data import as_arrays, samples, split
+from dseq.training.prediction import Collected
 from dseq.training.session import Predicting, Testing, Training
+from dseq.training.sources import single_batch, source_of, validation_of
 
 
 class Trainer(Compiling):
@@ -51,20 +41,24 @@ class Trainer(Compiling):
         """Trains for a number of epochs, on all ranks.
 
         Args:
-            x: Array `(samples, ...)`, or a list of arrays for several inputs. All ranks pass the same.
-            y: Targets, `(samples, ...)`.
-            batch_size: Samples per step over all ranks, 32 if None.
+            x: Array `(samples, ...)`; for several inputs a list of arrays, or a dict by input name. All ranks pass the
+                same. Or all the data in one: a generator or iterator of global batches `(x, y)` or
+                `(x, y, sample_weight)`, a `dseq.utils.PyDataset`, a `dseq.data.HDF5`, a loader of another library.
+            y: Targets, `(samples, ...)`; for several outputs a list, or a dict by output name.
+            batch_size: Samples per step over all ranks, 32 if None; batches that come as such keep their length.
             epochs: Epoch at which training ends.
             verbose: 0 silent, 1 a progress bar, 2 a line per epoch, "auto" 1 on a terminal and else 2. Rank 0 prints.
             callbacks: List of `Callback`s; every rank calls them with the same logs.
-            validation_split: Share of the samples, the last ones before shuffling, to validate on.
-            validation_data: `(x, y)` or `(x, y, sample_weight)` to validate on.
-            shuffle: True: another order each epoch, a function of seed and epoch; "batch": whole batches; False.
-            class_weight: `{class: weight}`.
-            sample_weight: One weight per sample, or per value of the loss.
+            validation_split: Share of the samples, the last ones before shuffling, to validate on; for arrays.
+            validation_data: `(x, y)` or `(x, y, sample_weight)` to validate on, or whatever else `x` can be.
+            shuffle: True: another order each epoch, a function of seed and epoch; "batch": whole batches; False. A
+                generator's batches come as they come.
+            class_weight: `{class: weight}`; classes that are not in it weigh 1.
+            sample_weight: One weight per sample, or per value of the loss; a list or dict for several outputs.
             initial_epoch: Epoch to begin with.
             steps_per_epoch: Steps in an epoch, all batches if None. The next epoch goes on where this one ended, and
-                the data begin anew, in another order, when they are used up.
+                the data begin anew, in another order, when they are used up. Training ends with a warning when
+                data that cannot begin anew, those of a generator, run out.
             validation_steps: Steps of a validation, all batches if None.
             validation_batch_size: As `batch_size`, which it is if None.
             validation_freq: Validate every so many epochs, or in the epochs listed (the first is 1).
@@ -78,74 +72,74 @@ class Trainer(Compiling):
         self._require_compiled("fit")
         world = communicator.get()
         with self._lock, world.section("fit"):
-            x, y, weights = as_arrays(x, "x"), as_arrays(y, "y"), as_arrays(sample_weight, "sample_weight")
-            batch_size = positive(batch_size, "batch_size", 32)
-            held_out = None if validation_data is None else as_validation(validation_data)
+            data = source_of(self, x, y, sample_weight, batch_size, shuffle, class_weight)
+            validation_size = validation_batch_size or batch_size
+            held_out = None if validation_data is None else validation_of(self, validation_data, validation_size)
             agree(
-                world, "fit", self, x, y, weights, held_out=held_out, batch_size=batch_size, epochs=epochs,
+                world, "fit", self, data, held_out, batch_size=batch_size, epochs=epochs,
                 callbacks=callback_names(callbacks), validation_split=validation_split, shuffle=shuffle,
                 class_weight=class_weight, initial_epoch=initial_epoch, steps_per_epoch=steps_per_epoch,
                 validation_steps=validation_steps, validation_batch_size=validation_batch_size,
                 validation_freq=validation_freq,
             )  # fmt: skip
-            count = samples(x=x, y=y, sample_weight=weights)
-            if validation_split and validation_data is None:
-                x, y, weights, held_out, count = hold_out(x, y, weights, validation_split, count)
-            weights = weights_for(weights, class_weight, y)
-            session = self._session(Training, split(x, 0, batch_size), y, weights is not None)
-            feed = session.feed(x, y, weights)
-            slices = batch_slices(count, batch_size)
-            steps = positive(steps_per_epoch, "steps_per_epoch", len(slices))
-            epochs, initial_epoch = whole(epochs, "epochs"), whole(initial_epoch, "initial_epoch")
-            validate = None
+            data.check()
             if held_out is not None:
-                size = positive(validation_batch_size, "validation_batch_size", batch_size)
-                self._session(Testing, split(held_out[0], 0, size), held_out[1], bool(held_out[2]))  # fits, or raises
-                validate = {"batch_size": size, "steps": validation_steps}
-            watched = CallbackList(callbacks).needs_batch_logs
-            callbacks = _callback_list(callbacks, self, verbose, world, epochs=epochs, steps=steps, add_history=True)
-            hooked = callbacks.has_batch_hooks
+                held_out.check()
+            elif validation_split:
+                data, held_out = data.split(validation_split, positive(validation_size, "validation_batch_size", 32))
+            session, feed = self._open(Training, data)
+            if held_out is not None:
+                self._open(Testing, held_out)  # fits, or raises
+            wanted = positive(steps_per_epoch, "steps_per_epoch")
+            steps = wanted or data.steps
+            epochs, initial_epoch = whole(epochs, "epochs"), whole(initial_epoch, "initial_epoch")
+            callbacks = _callback_list(
+                callbacks, self, verbose, world, data, epochs=epochs, steps=steps, add_history=True
+            )
+            watched = callbacks.may_stop_in_epoch
             self.stop_training = False
             session.begin(world, "fit", feed)
-            callbacks.on_train_begin()
-            logs = {}
             # Epochs of earlier calls count: calling `fit` for one epoch at a time shuffles anew each time.
             past = max(0, self._epochs_run - initial_epoch)
-            for epoch in range(initial_epoch, epochs):
-                callbacks.on_epoch_begin(epoch)
-                session.reset()
-                order, ordered = None, None
-                for i in range(steps):
-                    turn, batch = divmod((epoch + past) * steps + i, len(slices))
-                    if turn != ordered:
-                        order, ordered = epoch_order(count, session.seed, turn, shuffle, batch_size), turn
-                    if hooked and i % self.steps_per_execution == 0:
-                        callbacks.on_train_batch_begin(i)
-                    session.train(feed, order, *slices[batch])
-                    if hooked and ((i + 1) % self.steps_per_execution == 0 or i + 1 == steps):
-                        callbacks.on_train_batch_end(i, session.logs() if watched else LazyLogs(session.logs))
-                        if watched and self._stops(world):
-                            break
-                logs = session.logs()
-                if validate and is_due(epoch, validation_freq):
-                    logs |= self._validate(held_out, callbacks, **validate)
-                self._epochs_run = epoch + past + 1
-                callbacks.on_epoch_end(epoch, logs)
-                if self._stops(world):
+            position = self._position = Position(session, initial_epoch, past, steps)
+
+            def after(i):
+                position.batch = min(i + 1, steps or i + 1)
+                callbacks.on_train_batch_end(i, session.logs() if watched else LazyLogs(session.glance))
+                return watched and callbacks.stops
+
+            callbacks.on_train_begin()  # which may go to another position
+            logs = {}
+            for epoch in range(position.epoch, epochs):
+                first = position.begin_epoch(epoch)
+                batches = data.epoch(epoch + position.past, wanted, first)
+                if batches is None:
                     break
+                callbacks.on_epoch_begin(epoch)
+                if callbacks.has_batch_hooks:
+                    batches = executions(
+                        batches, self.steps_per_execution, callbacks.on_train_batch_begin, after, first
+                    )
+                for batch in batches:
+                    session.train(*batch)
+                logs = session.logs()
+                if held_out is not None and is_due(epoch, validation_freq):
+                    tested = self._evaluate(world, held_out, callbacks, positive(validation_steps, "validation_steps"))
+                    logs = dict(sorted((logs | {f"val_{name}": value for name, value in tested.items()}).items()))
+                self._epochs_run = epoch + position.past + 1
+                if not (watched and callbacks.stops and steps and position.batch < steps):  # stopped in the middle
+                    position.end_epoch()
+                callbacks.on_epoch_end(epoch, logs)
+                if callbacks.stops:
+                    break
+            session.finalize()
             callbacks.on_train_end(logs)
             return self.history
 
-    def _stops(self, world):
-        """Whether a callback on any rank wants to stop: all ranks must leave the loop at the same step."""
-        if world.size > 1:
-            self.stop_training = bool(world.allreduce_sum(np.array([float(self.stop_training)]))[0])
-        return self.stop_training
-
-    def _validate(self, data, callbacks, **options):
-        x, y, weights = (part or None for part in data)
-        logs = self.evaluate(x, y, sample_weight=weights, callbacks=callbacks, return_dict=True, verbose=0, **options)
-        return {f"val_{name}": value for name, value in logs.items()}
+    def _open(self, kind, source):
+        """The session in which a source's batches are run, and a feed by which it knows the types of the data."""
+        session = self._session(kind, source.first, source.y, source.weights is not None)
+        return session, source.bind(session)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
         """One step on one global batch.
@@ -163,16 +157,14 @@ class Trainer(Compiling):
         self._require_compiled("train_on_batch")
         world = communicator.get()
         with self._lock, world.section("train_on_batch"):
-            x, y, weights = as_arrays(x, "x"), as_arrays(y, "y"), as_arrays(sample_weight, "sample_weight")
-            agree(world, "train_on_batch", self, x, y, weights, class_weight=class_weight)
-            count = samples(x=x, y=y, sample_weight=weights)
-            weights = weights_for(weights, class_weight, y)
-            session = self._session(Training, x, y, weights is not None)
-            feed = session.feed(x, y, weights)
+            data = source_of(self, x, y, sample_weight, 1, class_weight=class_weight)
+            agree(world, "train_on_batch", self, data, class_weight=class_weight)
+            session, feed = self._open(Training, single_batch(data, "train_on_batch"))
             session.begin(world, "train_on_batch", feed)
             session.reset()
-            session.train(feed, None, 0, count)
-            return _returned(session.logs(), return_dict)
+            for batch in data.epoch(0):
+                session.train(*batch)
+            return self._as_result(session.logs(), return_dict)
 
     # Evaluating.
 
@@ -191,11 +183,11 @@ class Trainer(Compiling):
         """The loss and the metrics on data, computed by all ranks; each gets the result.
 
         Args:
-            x: Array `(samples, ...)`, the same on all ranks.
-            y: Targets.
+            x: Data of any kind that `fit` takes, the same on all ranks.
+            y: Targets, with arrays.
             batch_size: Samples per step over all ranks, 32 if None.
             verbose: As in `fit`.
-            sample_weight: One weight per sample.
+            sample_weight: One weight per sample, with arrays.
             steps: Steps to run, all batches if None.
             callbacks: List of `Callback`s.
             return_dict: Whether to return a dict.
@@ -208,28 +200,33 @@ class Trainer(Compiling):
         self._require_compiled("evaluate")
         world = communicator.get()
         with self._lock, world.section("evaluate"):
-            x, y, weights = as_arrays(x, "x"), as_arrays(y, "y"), as_arrays(sample_weight, "sample_weight")
-            batch_size = positive(batch_size, "batch_size", 32)
+            data = source_of(self, x, y, sample_weight, batch_size)
             names = callback_names(callbacks)
-            agree(world, "evaluate", self, x, y, weights, batch_size=batch_size, steps=steps, callbacks=names)
-            count = samples(x=x, y=y, sample_weight=weights)
-            weights = weights_for(weights, None, y)
-            session = self._session(Testing, split(x, 0, batch_size), y, weights is not None)
-            feed = session.feed(x, y, weights)
-            slices = batch_slices(count, batch_size)
-            slices = slices[: positive(steps, "steps", len(slices))]
-            watched = CallbackList(callbacks).has_user_hook("on_test_batch_end")
-            callbacks = _callback_list(callbacks, self, verbose, world, epochs=1, steps=len(slices))
-            session.begin(world, "evaluate", feed)
-            session.reset()
-            callbacks.on_test_begin()
-            for i, (lo, hi) in enumerate(slices):
-                callbacks.on_test_batch_begin(i)
-                session.test(feed, lo, hi)
-                callbacks.on_test_batch_end(i, session.reduced_logs(world) if watched else {})
-            logs = session.finish(world, feed)
-            callbacks.on_test_end(logs)
-            return _returned(logs, return_dict)
+            agree(world, "evaluate", self, data, batch_size=batch_size, steps=steps, callbacks=names)
+            data.check()
+            steps = _steps(steps, data)
+            callbacks = _callback_list(callbacks, self, verbose, world, data, epochs=1, steps=steps or data.steps)
+            return self._as_result(self._evaluate(world, data, callbacks, steps), return_dict)
+
+    def _evaluate(self, world, data, callbacks, steps=None):
+        """The logs over a source's batches; none if it has run out of them."""
+        session, feed = self._open(Testing, data)
+        session.begin(world, "evaluate", feed)
+        batches = data.epoch(0, _steps(steps, data))
+        if batches is None:
+            return {}
+        watched = callbacks.has_user_hook("on_test_batch_end")
+        session.reset()
+        callbacks.on_test_begin()
+
+        def after(i):
+            callbacks.on_test_batch_end(i, session.reduced_logs(world) if watched else {})
+
+        for feed, _, lo, hi in executions(batches, self.steps_per_execution, callbacks.on_test_batch_begin, after):
+            session.test(feed, lo, hi)
+        logs = session.finish(world, feed)
+        callbacks.on_test_end(logs)
+        return logs
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
         """The loss and the metrics on one global batch.
@@ -241,8 +238,18 @@ class Trainer(Compiling):
             return_dict: Whether to return a dict.
         """
         self._require_compiled("test_on_batch")
-        count = samples(x=as_arrays(x, "x"))
-        return self.evaluate(x, y, batch_size=count, sample_weight=sample_weight, return_dict=return_dict, verbose=0)
+        world = communicator.get()
+        with self._lock, world.section("test_on_batch"):
+            data = source_of(self, x, y, sample_weight, 1)
+            agree(world, "test_on_batch", self, data)
+            single_batch(data, "test_on_batch")
+            return self._as_result(self._evaluate(world, data, CallbackList()), return_dict)
+
+    def _as_result(self, logs, return_dict):
+        if return_dict:
+            return logs
+        values = list(self._compiled.ordered(logs).values())
+        return values[0] if len(values) == 1 else values
 
     # Predicting.
 
@@ -250,69 +257,94 @@ class Trainer(Compiling):
         """The model's outputs for data, computed by all ranks; each gets all rows, in order.
 
         Args:
-            x: Array `(samples, ...)`, the same on all ranks.
+            x: Data of any kind that `fit` takes, the same on all ranks; targets in them are not looked at.
             batch_size: Samples per step over all ranks, 32 if None.
             verbose: As in `fit`.
             steps: Steps to run, all batches if None.
             callbacks: List of `Callback`s.
 
         Returns:
-            An array `(samples, ...)`, or a list of them for several outputs.
+            An array `(samples, ...)`, or for several outputs a list or dict of them, as the model was given them.
         """
         world = communicator.get()
         with self._lock, world.section("predict"):
-            x = as_arrays(x, "x")
-            batch_size = positive(batch_size, "batch_size", 32)
-            agree(world, "predict", self, x, batch_size=batch_size, steps=steps, callbacks=callback_names(callbacks))
-            count = samples(x=x)
-            slices = batch_slices(count, batch_size)
-            slices = slices[: positive(steps, "steps", len(slices))]
-            count = slices[-1][1]
-            session = self._session(Predicting, split(x, 0, batch_size))
-            feed = session.feed(x)
-            callbacks = _callback_list(callbacks, self, verbose, world, epochs=1, steps=len(slices))
-            session.begin(world, "predict", feed)
-            callbacks.on_predict_begin()
-            # Each rank predicts one run of rows, in as many steps as there are global batches. A row's bits do not
-            # depend on the rows beside it, so the result is the same for any number of ranks.
-            first, last = shard(count, world.rank, world.size)
-            outputs = session.outputs(last - first)
-            for i in range(len(slices)):
-                lo, hi = shard(last - first, i, len(slices))
-                callbacks.on_predict_batch_begin(i)
-                rows = session.predict(feed, first + lo, first + hi)
-                for output, part in zip(outputs, rows, strict=True):
-                    output[lo:hi] = part
-                callbacks.on_predict_batch_end(i, {"outputs": _one_or_all([output[lo:hi] for output in outputs])})
-            counts = [hi - lo for lo, hi in (shard(count, r, world.size) for r in range(world.size))]
-            results = [world.allgather_rows(output, counts) for output in outputs]
-            callbacks.on_predict_end()
-            return _one_or_all(results)
+            data = source_of(self, x, batch_size=batch_size, labelled=False)
+            agree(world, "predict", self, data, batch_size=batch_size, steps=steps, callbacks=callback_names(callbacks))
+            data.check()
+            steps = _steps(steps, data)
+            callbacks = _callback_list(callbacks, self, verbose, world, data, epochs=1, steps=steps or data.steps)
+            return self._predict(world, data, callbacks, steps)
+
+    def _predict(self, world, data, callbacks, steps=None):
+        session, feed = self._open(Predicting, data)
+        session.begin(world, "predict", feed)
+        callbacks.on_predict_begin()
+        collected, mine = Collected(world), None
+
+        def after(i):
+            callbacks.on_predict_batch_end(i, {"outputs": self.pack_outputs(mine)})
+
+        batches = data.epoch(0, steps)
+        each = self.steps_per_execution if self.compiled else 1
+        for feed, _, lo, hi in executions(batches, each, callbacks.on_predict_batch_begin, after):
+            # A row's bits do not depend on the rows beside it: the result is the same for any number of ranks.
+            first, last = shard(hi - lo, world.rank, world.size)
+            mine = collected.add(hi - lo, session.predict(feed, lo + first, lo + last))
+        results = self.pack_outputs(collected.results())
+        callbacks.on_predict_end()
+        return results
 
     def predict_on_batch(self, x):
-        """The model's outputs for one global batch."""
-        return self.predict(x, batch_size=samples(x=as_arrays(x, "x")), verbose=0)
+        """The model's outputs for one global batch.
+
+        Args:
+            x: The batch, the same on all ranks.
+        """
+        world = communicator.get()
+        with self._lock, world.section("predict_on_batch"):
+            data = source_of(self, x, batch_size=1, labelled=False)
+            agree(world, "predict_on_batch", self, data)
+            return self._predict(world, single_batch(data, "predict_on_batch"), CallbackList())
 
 
-def _callback_list(callbacks, model, verbose, world, add_history=False, **params):
-    if isinstance(callbacks, CallbackList):
-        return callbacks
-    return CallbackList(
-        callbacks,
-        model=model,
-        verbose=verbose,
-        add_history=add_history,
-        add_progbar=world.rank == 0 and verbose != 0,
-        **params,
-    )
+def executions(batches, each, begin, end, first=0):
+    """Passes batches on, and calls the hooks before and after every `each` of them.
+
+    Args:
+        batches: Iterable.
+        each: Steps of an execution.
+        begin: Called with the number of its first step.
+        end: Called with the number of its last step, as if it were complete, as in Keras; no more batches come if it
+            returns True.
+        first: Number of the first batch.
+    """
+    done = 0
+    for done, batch in enumerate(batches, 1):
+        if (done - 1) % each == 0:
+            begin(first + done - 1)
+        yield batch
+        if done % each == 0 and end(first + done - 1):
+            return
+    if done % each:
+        end(first + done - 1 + -done % each)
 
 
-def _returned(logs, return_dict):
-    if return_dict:
-        return logs
-    values = [logs["loss"], *(value for name, value in logs.items() if name != "loss")]
-    return _one_or_all(values)
+def _callback_list(callbacks, model, verbose, world, data, add_history=False, **params):
+    if not isinstance(callbacks, CallbackList):
+        callbacks = CallbackList(
+            callbacks,
+            model=model,
+            verbose=verbose,
+            add_history=add_history,
+            add_progbar=world.rank == 0 and verbose != 0,
+            batch_size=getattr(data, "batch_size", None),
+            **params,
+        )
+    callbacks.join(world)
+    return callbacks
 
 
-def _one_or_all(values):
-    return values[0] if len(values) == 1 else values
+def _steps(steps, data):
+    """The number of steps to run, at most all that the data have; None if only their end will tell."""
+    steps = positive(steps, "steps")
+    return min(steps, data.steps) if steps and data.steps else steps

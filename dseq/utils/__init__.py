@@ -1,7 +1,49 @@
 """Keras' utilities, by its names."""
 
+from dseq.callbacks.progress import Progbar
+from dseq.data.images import image_dataset_from_directory
+from dseq.data.py_dataset import PyDataset
+from dseq.data.windows import timeseries_dataset_from_array
+from dseq.models.plot import model_to_dot, plot_model
 from dseq.program.seeds import set_random_seed
+from dseq.saving.serialization import (
+    CustomObjectScope,
+    custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+    serialize_keras_object,
+)
+from dseq.utils.get_file import get_file
 from dseq.utils.normalize import normalize
+from dseq.utils.pad_sequences import pad_sequences
+from dseq.utils.split_dataset import split_dataset
 from dseq.utils.to_categorical import to_categorical
 
-__all__ = ["normalize", "set_random_seed", "to_categorical"]
+Sequence = PyDataset  # its name in Keras 2
+
+__all__ = [
+    "CustomObjectScope",
+    "Progbar",
+    "PyDataset",
+    "Sequence",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_file",
+    "get_registered_name",
+    "get_registered_object",
+    "image_dataset_from_directory",
+    "model_to_dot",
+    "normalize",
+    "pad_sequences",
+    "plot_model",
+    "register_keras_serializable",
+    "serialize_keras_object",
+    "set_random_seed",
+    "split_dataset",
+    "timeseries_dataset_from_array",
+    "to_categorical",
+]
