@@ -91,6 +91,10 @@ class Activation:
             raise ValueError(f"`glu` halves the last axis, which must have an even size. Received: shape={shape}")
         return (*shape[:-1], shape[-1] // 2)
 
+    def keras_config(self):
+        """What stands for it in a configuration: see `serialize`."""
+        return serialize(self)
+
     def __repr__(self):
         return f"<Activation {', '.join([self.name, *(f'{k}={v!r}' for k, v in self.options.items())])}>"
 
@@ -265,25 +269,47 @@ def get(identifier) -> Activation:
     raise ValueError(f"Could not interpret activation function identifier: {identifier}. {remedy}")
 
 
+# Keras' layers that do the same with options, as which its `activation=` arguments take them.
+LAYERS = {"relu": "ReLU", "leaky_relu": "LeakyReLU", "elu": "ELU", "softmax": "Softmax"}
+
+
 def serialize(activation):
-    """The name of an activation; a config dict if its options are not the default ones."""
+    """An activation as plain data for `deserialize`.
+
+    Returns:
+        Its name; a dict if its options are not the usual ones, which Keras reads too where it has a layer for it.
+    """
     activation = get(activation)
     if activation.options == NAMES[activation.name].options:
         return activation.name
-    config = {"class_name": activation.name, "config": activation.options}
-    return {"module": "dseq.activations", **config, "registered_name": None}
+    if activation.name in LAYERS:
+        options = activation.options | {"name": activation.name}
+        config = {"module": "keras.layers", "class_name": LAYERS[activation.name], "config": options}
+    else:
+        config = {"module": "dseq.activations", "class_name": activation.name, "config": activation.options}
+    return config | {"registered_name": None}
 
 
 def deserialize(config, custom_objects=None) -> Activation:
-    """The activation of a name or config dict, dseq's or Keras'."""
+    """The activation of a name or config dict, dseq's or Keras'; also that of one of Keras' activation layers.
+
+    Args:
+        config: Name or dict.
+        custom_objects: Accepted as in Keras; functions of your own can't be part of a compiled step.
+
+    Raises:
+        ValueError: If it is not known.
+    """
     if not isinstance(config, dict):
         return get(config)
-    inner = config.get("config")
+    inner, name = config.get("config"), config.get("class_name")
     if isinstance(inner, str):
         return get(inner)
-    if config.get("class_name") not in NAMES:
+    name = next((own for own, layer in LAYERS.items() if layer == name), name)
+    if name not in NAMES:
         raise ValueError(
             f"Could not interpret activation function identifier: {config}. "
             f"The known ones are: {', '.join(sorted(NAMES))}."
         )
-    return NAMES[config["class_name"]].with_parameters(**(inner or {}))
+    options = NAMES[name].options
+    return NAMES[name].with_parameters(**{k: v for k, v in (inner or {}).items() if k in options})

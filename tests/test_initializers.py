@@ -184,7 +184,9 @@ def test_get_of_functions_arrays_and_none():
         return np.full(shape, 0.5, dtype)
 
     assert initializers.get(halves) is halves
-    assert initializers.serialize(halves) == "halves"
+    written = initializers.serialize(halves)
+    assert (written["class_name"], written["config"]) == ("function", "halves")
+    assert initializers.deserialize(written, {"halves": halves}) is halves
     assert initializers.deserialize("halves", {"halves": halves}) is halves
     assert initializers.get(None) is None
     np.testing.assert_array_equal(initializers.get(np.arange(3))((3,)), [0, 1, 2])

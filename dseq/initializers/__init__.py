@@ -18,7 +18,9 @@ from dseq.initializers.variance_scaling import (
     VarianceScaling,
     compute_fans,
 )
+from dseq.program import registry
 from dseq.program.naming import snake_case
+from dseq.program.serialization import deserialize_keras_object, serialize_keras_object
 
 # Keras' other names of the same classes.
 constant = Constant
@@ -43,6 +45,8 @@ _by_name = {kind.__name__: kind for kind in _classes}
 _by_name |= {snake_case(name): kind for name, kind in _by_name.items()}
 _by_name |= {"IdentityInitializer": Identity, "OrthogonalInitializer": Orthogonal}
 _by_name |= {"uniform": RandomUniform, "normal": RandomNormal, "zero": Zeros, "one": Ones}
+MODULE = "keras.initializers"
+registry.provide(MODULE, _by_name)
 
 
 def get(identifier):
@@ -63,7 +67,7 @@ def get(identifier):
     if isinstance(identifier, str):
         return deserialize({"class_name": identifier, "config": {}})
     if isinstance(identifier, dict):
-        return deserialize(identifier)
+        identifier = deserialize(identifier)
     if isinstance(identifier, np.ndarray | np.generic):
         return _from_array(np.array(identifier))
     if inspect.isclass(identifier) and issubclass(identifier, Initializer):
@@ -73,20 +77,9 @@ def get(identifier):
     raise ValueError(f"Could not interpret initializer identifier: {identifier!r}")
 
 
-def serialize(initializer) -> dict | str | None:
+def serialize(initializer):
     """An initializer as plain data for `deserialize`: its configuration, or the name of a function."""
-    if initializer is None:
-        return None
-    if not hasattr(initializer, "get_config"):
-        return initializer.__name__
-    kind = type(initializer)
-    known = _by_name.get(kind.__name__) is kind
-    return {
-        "module": "keras.initializers" if known else kind.__module__,
-        "class_name": kind.__name__,
-        "config": initializer.get_config(),
-        "registered_name": None if known else kind.__name__,
-    }
+    return serialize_keras_object(initializer)
 
 
 def deserialize(config, custom_objects=None):
@@ -94,7 +87,7 @@ def deserialize(config, custom_objects=None):
 
     Args:
         config: A dict with `class_name` and `config`, or a name.
-        custom_objects: Classes and functions of your own, by name.
+        custom_objects: Classes and functions of your own, by name; registered ones are known anyway.
 
     Raises:
         ValueError: If the class is not known, or does not take such a configuration.
@@ -104,17 +97,21 @@ def deserialize(config, custom_objects=None):
     if isinstance(config, str):
         config = {"class_name": config, "config": {}}
     name = config.get("class_name")
-    found = (custom_objects or {}).get(name, _by_name.get(name)) if isinstance(name, str) else None
+    if name in ("__numpy__", "__tensor__"):
+        return deserialize_keras_object(config)
+    found = registry.find(MODULE, config, custom_objects)
     if found is None:
         shown = name if set(config) == {"class_name", "config"} and not config["config"] else config
         raise ValueError(
             f"Could not interpret initializer identifier: {shown!r}. Known names: "
-            f"{', '.join(sorted(name for name in _by_name if name.islower()))}"
+            f"{', '.join(sorted(name for name in _by_name if name.islower()))}. A class of your own must be decorated "
+            "with `@dseq.saving.register_keras_serializable()`."
         )
     if not inspect.isclass(found):
         return found
     try:
-        return found.from_config(config.get("config") or {})
+        with registry.CustomObjectScope(custom_objects):
+            return found.from_config(config.get("config") or {})
     except TypeError as error:
         raise ValueError(
             f"Initializer {name!r} does not take this configuration. Received: {config!r} ({error})"
@@ -133,6 +130,7 @@ def _from_array(values):
             )
         return values.astype(dtype)
 
+    initialize.keras_config = lambda: values
     return initialize
 
 

@@ -69,7 +69,7 @@ def all_or_nothing(layers):
     Args:
         layers: List of layers.
     """
-    kept = [(layer, _shallow(vars(layer))) for layer in _family(layers)]
+    kept = [(layer, _shallow(vars(layer))) for layer in family(layers)]
     try:
         yield
     except BaseException:
@@ -80,7 +80,12 @@ def all_or_nothing(layers):
         raise
 
 
-def _family(layers):
+def family(layers):
+    """Layers and all that is inside them, each once.
+
+    Args:
+        layers: List of layers.
+    """
     found, waiting = {}, list(layers)
     while waiting:
         layer = waiting.pop()
@@ -91,7 +96,7 @@ def _family(layers):
 
 
 def _shallow(state):
-    return {k: v.copy() if type(v) in (list, dict) else v for k, v in state.items()}
+    return {k: v.copy() if isinstance(v, list | dict) else v for k, v in state.items()}
 
 
 def build_once(build):
@@ -109,6 +114,6 @@ def build_once(build):
             return
         with all_or_nothing([self]):
             build(self, *args, **kwargs)
-        self.built = True
+        self.built, self._build_shapes = True, (args, kwargs)
 
     return wrapped

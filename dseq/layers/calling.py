@@ -1,5 +1,7 @@
 """How a layer is called: on symbolic tensors, which leaves a node in a graph, or on arrays, which computes."""
 
+import inspect
+
 import numpy as np
 
 from dseq.layers.building import name_scope
@@ -84,6 +86,8 @@ class Calling(WeightHolder):
             arguments: The `Arguments` of the call.
             shapes: Full shape of each datum among them.
         """
+        if len(shapes) > 1 and not self._is_traced:
+            self._check_number(shapes)
         if not self.built:
             if self._is_traced:
                 given = build_arguments(self, *arguments.filled(map(Shape, shapes)))
@@ -94,6 +98,15 @@ class Calling(WeightHolder):
             self.built = True
         for index, shape in enumerate(shapes):
             self.check_input(shape, index)
+
+    def _check_number(self, shapes):
+        """Raises if a layer that owns kernels gets more inputs than it takes."""
+        plan, *inputs = inspect.signature(self.lower).parameters.values()
+        if len(shapes) > len(inputs) and not any(p.kind is p.VAR_POSITIONAL for p in inputs):
+            raise ValueError(
+                f'Layer "{self.name}" expects {len(inputs)} input(s), but it received {len(shapes)} input tensors. '
+                f"Received: shapes {[tuple(shape) for shape in shapes]}"
+            )
 
     def _trace(self, arguments, kinds, training):
         """The graph that `call` leaves for these arguments; made once.

@@ -8,8 +8,8 @@ import numpy as np
 
 from dseq.layers.building import build_once, misfit
 from dseq.layers.calling import Calling, arguments_of
+from dseq.layers.configured import Configured
 from dseq.layers.eager import Eager
-from dseq.layers.plain import plain
 from dseq.layers.tracing import current
 from dseq.program import naming
 from dseq.program.floatx import standardize
@@ -18,7 +18,7 @@ from dseq.program.structure import flatten, pack
 from dseq.program.tensor import Tensor
 
 
-class Layer(Calling):
+class Layer(Configured, Calling):
     """A layer knows its weights and shapes, and writes itself into a plan.
 
     A layer made of other layers and of `dseq.ops` implements `call`, as in Keras; one that owns kernels implements
@@ -254,23 +254,6 @@ class Layer(Calling):
         on arrays."""
         variables = [v for v in self.trainable_variables if v.regularizer is not None]
         return [variable.regularizer(variable.numpy()) for variable in variables] + list(self._losses)
-
-    # Configuration.
-
-    def get_config(self) -> dict:
-        """The constructor's arguments as plain data, from which `from_config` makes an equal layer."""
-        config = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
-        for argument in self._arguments:
-            if hasattr(self, argument):
-                config[argument] = plain(getattr(self, argument))
-            elif argument in self._given:
-                config[argument] = plain(self._given[argument])
-        return config
-
-    @classmethod
-    def from_config(cls, config):
-        """A layer with this configuration; its weights are fresh."""
-        return cls(**config)
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

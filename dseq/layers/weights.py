@@ -6,6 +6,7 @@ import numpy as np
 
 from dseq import initializers
 from dseq.layers.building import new_version, weight_path
+from dseq.layers.tracking import TrackedDict, TrackedList, tracked
 from dseq.program.tensor import is_tracing
 from dseq.program.variable import Variable
 
@@ -23,6 +24,29 @@ FRAMEWORK = {
 }
 
 
+# What the classes here keep for themselves: constructor's arguments, nodes, variables, steps.
+UNTRACKED = {
+    "_arguments",
+    "_axes",
+    "_call_arguments",
+    "_data_samples",
+    "_data_structure",
+    "_given",
+    "_inbound_nodes",
+    "_input_structure",
+    "_losses",
+    "_met",
+    "_non_trainable_variables",
+    "_output_structure",
+    "_sessions",
+    "_specs",
+    "_stack",
+    "_stand_ins",
+    "_traces",
+    "_trainable_variables",
+}
+
+
 class WeightHolder:
     """The part of a layer that keeps weights and layers; both are found in its attributes."""
 
@@ -31,17 +55,23 @@ class WeightHolder:
         self._trainable = bool(trainable)
         self._trainable_variables = []
         self._non_trainable_variables = []
+        self._met = []  # layers inside, in the order in which they came
         self._version = new_version()
 
     def __setattr__(self, name, value):
+        if name not in UNTRACKED:
+            if "_met" in vars(self):
+                value = self._meet(value)
+            elif isinstance(value, WeightHolder | Variable):
+                raise RuntimeError(
+                    f"In layer {type(self).__name__!r}, you forgot to call `super().__init__()` as the first statement "
+                    f"in the `__init__()` method. Received: attribute {name!r}. Add the call."
+                )
         super().__setattr__(name, value)
         # `call` may have read the attribute, and was written down with what it was then.
         counts = not name.startswith("_") and name not in FRAMEWORK
         if counts and getattr(self, "_is_traced", False) and vars(self).get("built") and not is_tracing():
             self._version = new_version()
-        # A Variable that a user makes and keeps is a weight like those of `add_weight`.
-        if isinstance(value, Variable) and not any(value is v for v in self._own_variables):
-            (self._trainable_variables if value.trainable else self._non_trainable_variables).append(value)
 
     # Weights.
 
@@ -101,24 +131,36 @@ class WeightHolder:
     # Layers inside.
 
     def _children(self) -> list:
-        """`(attribute, layer or list of layers)` for what is inside; weights files name groups by the attributes."""
+        """`(attribute, layer or nested list of layers)` for what is inside; weights files name groups by attributes."""
         found = []
         for name, value in vars(self).items():
-            if isinstance(value, WeightHolder):
-                found.append((name, value))
-            elif type(value) in (list, tuple, dict):
-                inner = [x for x in (value.values() if type(value) is dict else value) if isinstance(x, WeightHolder)]
-                if inner:
+            if name not in UNTRACKED:
+                inner = _holders(value)
+                if inner is not None:
                     found.append((name, inner))
         return found
 
     def _sublayers(self) -> list:
-        """The layers directly inside, each once."""
-        found = {}
-        for _, child in self._children():
-            for layer in child if isinstance(child, list) else [child]:
-                found.setdefault(id(layer), layer)
-        return list(found.values())
+        """The layers directly inside, each once, in the order in which they came."""
+        found = {id(layer): layer for _, child in self._children() for layer in _flat(child)}
+        order = {id(layer): index for index, layer in enumerate(self._met)}
+        return sorted(found.values(), key=lambda layer: order.get(id(layer), -1))
+
+    def _meet(self, value):
+        """Notes the layers and variables in a value that is kept; returns it with its lists and dicts tracked."""
+        if isinstance(value, WeightHolder):
+            if not any(value is layer for layer in self._met):
+                self._met.append(value)
+        elif isinstance(value, Variable):  # one that a user makes and keeps is a weight like those of `add_weight`
+            if not any(value is v for v in self._own_variables):
+                (self._trainable_variables if value.trainable else self._non_trainable_variables).append(value)
+        elif type(value) is tuple:
+            parts = [self._meet(part) for part in value]
+            return tuple(parts) if any(a is not b for a, b in zip(parts, value, strict=True)) else value
+        elif type(value) in (list, dict) and (not value or _holds_any(value)):
+            parts = {k: self._meet(v) for k, v in value.items()} if type(value) is dict else [*map(self._meet, value)]
+            return tracked(parts, self)
+        return value
 
     @property
     def graph_version(self) -> int:
@@ -210,6 +252,26 @@ class WeightHolder:
                 f"You can build it manually via: `layer.build(input_shape)`."
             )
         return sum(prod(v.shape) for v in self.weights)
+
+
+def _holders(value):
+    """A layer, or the layers in a list, tuple or dict as nested lists; None if there are none."""
+    if isinstance(value, WeightHolder):
+        return value
+    if type(value) not in (list, tuple, dict, TrackedList, TrackedDict):
+        return None
+    found = [_holders(part) for part in (value.values() if isinstance(value, dict) else value)]
+    return [part for part in found if part is not None] or None
+
+
+def _holds_any(value):
+    if isinstance(value, list | tuple | dict):
+        return any(map(_holds_any, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, WeightHolder | Variable)
+
+
+def _flat(child):
+    return [layer for part in child for layer in _flat(part)] if isinstance(child, list) else [child]
 
 
 def _each_once(own, parts):

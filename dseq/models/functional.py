@@ -4,10 +4,12 @@ import numpy as np
 
 from dseq.layers.core.input_layer import InputLayer
 from dseq.layers.layer import Layer
+from dseq.models import graph_configuration
 from dseq.models.model import Model
 from dseq.program.graph import Graph
 from dseq.program.structure import flatten, pack
 from dseq.program.tensor import Tensor
+from dseq.training.data import conform
 
 
 class Functional(Model):
@@ -35,7 +37,8 @@ class Functional(Model):
         if len({id(t) for t in self.inputs}) < len(self.inputs):
             names = [t.name for t in self.inputs]
             raise ValueError(f"Each input of a model must stand there once. Received: inputs={names}")
-        self._graph = Graph(self.inputs, self.outputs, _stand_in)
+        self._stand_ins = []  # in the order of the inputs they stand for; the graph has its members in Keras' order
+        self._graph = Graph(self.inputs, self.outputs, self._stand_in)
         names = [member.name for member in self._graph.members]
         for name in names:
             if names.count(name) > 1:
@@ -46,6 +49,11 @@ class Functional(Model):
         self.built = True
         if not trainable:
             self.trainable = False
+
+    def _stand_in(self, tensor):
+        """The input layer of a model that begins at a tensor some layer made."""
+        self._stand_ins.append(InputLayer(batch_shape=(None, *tensor.shape[1:]), dtype=tensor.dtype))
+        return self._stand_ins[-1]
 
     def __getstate__(self):
         # Nodes in running order come first, so that a copy of a tower does not walk down all of it by recursion.
@@ -83,13 +91,13 @@ class Functional(Model):
 
     @property
     def input_shape(self):
-        """Full shapes of the inputs, in their form."""
-        return pack(self._input_structure, [tensor.shape for tensor in self.inputs])
+        """Full shape of the input, or a flat list of them."""
+        return _one_or_all([tensor.shape for tensor in self.inputs])
 
     @property
     def output_shape(self):
-        """Full shapes of the outputs, in their form."""
-        return pack(self._output_structure, [tensor.shape for tensor in self.outputs])
+        """Full shape of the output, or a flat list of them."""
+        return _one_or_all([tensor.shape for tensor in self.outputs])
 
     @property
     def input_names(self) -> list:
@@ -98,8 +106,7 @@ class Functional(Model):
 
     @property
     def _input_layers(self):
-        known = {id(tensor.node.layer) for tensor in self.inputs}
-        stand_ins = iter([m for m in self._graph.members if isinstance(m, InputLayer) and id(m) not in known])
+        stand_ins = iter(self._stand_ins)
         return [t.node.layer if t.node.is_input else next(stand_ins) for t in self.inputs]
 
     @property
@@ -120,15 +127,21 @@ class Functional(Model):
     def flatten_inputs(self, data):
         structure = self._input_structure
         if isinstance(data, dict):
-            if isinstance(structure, dict):
+            named = set(self.input_names) <= set(data)
+            if isinstance(structure, dict) and (set(structure) <= set(data) or not named):
                 _require_keys(data, structure, "input")
                 data = {key: data[key] for key in structure}
             else:
                 _require_keys(data, self.input_names, "input")
                 return [data[name] for name in self.input_names]
+        elif isinstance(structure, dict) and len(structure) > 1 and list(structure) != sorted(structure):
+            raise ValueError(
+                f"The structure of `inputs` doesn't match the expected structure. Expected: a dict with keys "
+                f"{list(structure)}. Received: {type(data).__name__}. Pass a dict: the order would not be clear."
+            )
         arrays = _leaves(data, len(self.inputs))
         if len(arrays) != len(self.inputs):
-            shapes = [np.shape(a) for a in arrays]
+            shapes = [a.shape if hasattr(a, "shape") else np.shape(a) for a in arrays]
             raise ValueError(
                 f"Model {self.name!r} expects {len(self.inputs)} input(s) {self.input_names}. "
                 f"Received: {len(arrays)} array(s) of shapes {shapes}"
@@ -136,22 +149,32 @@ class Functional(Model):
         return arrays
 
     def pack_outputs(self, arrays):
-        return pack(self._output_structure, arrays)
+        return pack(self._returned, arrays)
 
     def output_structure(self, operands=None, arguments=None, training=False, count=1):
-        return pack(self._output_structure, range(len(self.outputs)))
+        return pack(self._returned, range(len(self.outputs)))
+
+    def _form_of_outputs(self):
+        return self._output_structure
+
+    @property
+    def _returned(self):
+        """The form of what a call returns: a list of one is that one, as in Keras."""
+        structure = self._output_structure
+        return structure[0] if isinstance(structure, list | tuple) and len(structure) == 1 else structure
 
     def output_kinds(self, count):
         return [(tensor.dtype, tensor.shared) for tensor in self.outputs]
 
     # As a layer.
 
-    def __call__(self, inputs, training=None, mask=None):
+    def __call__(self, inputs, training=None, mask=None, **kwargs):
         """Applies the model to symbolic tensors or arrays in the form of its inputs, or in a dict by their names."""
-        if not isinstance(inputs, Tensor | np.ndarray):
-            inputs = self.flatten_inputs(inputs)
-            inputs = pack(self._input_structure, inputs)
-        return super().__call__(inputs, training=training, mask=mask)
+        if not isinstance(inputs, Tensor):
+            flat = zip(self.flatten_inputs(inputs), self.inputs, strict=True)
+            fitted = [x if isinstance(x, Tensor) else conform(np.asarray(x), t.shape) for x, t in flat]
+            inputs = pack(self._input_structure, fitted)
+        return super().__call__(inputs, training=training, mask=mask, **kwargs)
 
     def check_input(self, shape, index=0):
         if index >= len(self.inputs):
@@ -177,16 +200,24 @@ class Functional(Model):
         return self._graph.output_shapes(input_shapes)
 
     def compute_output_shape(self, input_shape):
-        shapes = self.native_shapes(_shapes(input_shape))
-        return pack(self._output_structure, shapes)
+        return pack(self._returned, self.native_shapes(_shapes(input_shape)))
 
     def lower(self, plan, *inputs):
         return self._graph.lower(plan, inputs)
 
+    # Configuration.
 
-def _stand_in(tensor):
-    """The input layer of a model that begins at a tensor some layer made."""
-    return InputLayer(batch_shape=(None, *tensor.shape[1:]), dtype=tensor.dtype)
+    def get_config(self):
+        if not graph_configuration.is_functional_class(type(self)):
+            return super().get_config()  # a class of the user's own that makes its graph in its constructor
+        return graph_configuration.functional_config(self)
+
+    def get_build_config(self):
+        return {"input_shape": None}
+
+
+def _one_or_all(shapes):
+    return shapes[0] if len(shapes) == 1 else shapes
 
 
 def _require_keys(data, names, what):

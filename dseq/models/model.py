@@ -8,7 +8,7 @@ from dseq.layers.layer import Layer
 from dseq.models import configuration, facts, graph_configuration, summary
 from dseq.parallel import communicator
 from dseq.program.graph import Arguments
-from dseq.program.structure import flatten, form, pack
+from dseq.program.structure import flatten, pack
 from dseq.program.tensor import Tensor
 from dseq.saving import weights as weights_file
 from dseq.training.trainer import Trainer
@@ -376,9 +376,7 @@ def _same_form(data, structure) -> bool:
             and all(_same_form(data[key], structure[key]) for key in structure)
         )
     if isinstance(structure, list | tuple):
-        return (
-            isinstance(data, list | tuple) and len(data) == len(structure) and all(map(_same_form, data, structure))
-        )
+        return isinstance(data, list | tuple) and len(data) == len(structure) and all(map(_same_form, data, structure))
     return not isinstance(data, dict)
 
 

@@ -1,11 +1,12 @@
 """A stack of layers: sugar over a graph."""
 
-from dseq.layers.building import all_or_nothing, name_scope, new_version
+from dseq.layers.building import all_or_nothing, family, name_scope, new_version
 from dseq.layers.core.input_layer import InputLayer
 from dseq.layers.layer import Layer
+from dseq.models import configuration
 from dseq.models.functional import Functional
 from dseq.models.model import Model
-from dseq.program.tensor import Tensor
+from dseq.program.tensor import Tensor, lasting
 
 
 class Sequential(Model):
@@ -57,6 +58,8 @@ class Sequential(Model):
             raise ValueError(
                 f"Only layers can be added to a Sequential model. Received: {layer!r} (of type {type(layer).__name__})"
             )
+        if any(inside is self for inside in family([layer])):
+            raise ValueError(f"A model cannot be a layer of itself. Received: {layer!r}, added to {self.name!r}.")
         if any(layer.name == other.name and layer is not other for other in self._stack):
             raise ValueError(
                 f"All layers added to a Sequential model should have unique names. Name {layer.name!r} is already the "
@@ -105,7 +108,7 @@ class Sequential(Model):
             return
         grown = 0 if self._functional is None else len(self._functional.layers)
         x = self._stack[0].output if self._functional is None else self.outputs[0]
-        with name_scope(self.name):
+        with name_scope(self.name), lasting():
             for layer in self._stack[max(grown, 1) :]:
                 x = layer(x)
         self._set_graph(Functional(self._stack[0].output, x, name=self.name))
@@ -134,7 +137,7 @@ class Sequential(Model):
             return
         if input_shape is None:
             raise ValueError(f"You must provide an `input_shape` argument to build model {self.name!r}.")
-        with all_or_nothing([self]):  # if the shape does not fit, the model may still be built on another
+        with all_or_nothing([self]), lasting():  # if the shape does not fit, it may still be built on another
             self._stack.insert(0, InputLayer(batch_shape=tuple(input_shape)))
             self._maybe_rebuild()
 
@@ -236,26 +239,12 @@ class Sequential(Model):
     # Configuration.
 
     def get_config(self):
-        layers = [
-            {
-                "module": "keras.layers",
-                "class_name": type(x).__name__,
-                "config": x.get_config(),
-                "registered_name": None,
-            }
-            for x in self._stack
-        ]
-        return {"name": self.name, "trainable": self.trainable, "dtype": self.dtype, "layers": layers}
+        return configuration.sequential_config(self)
+
+    def get_build_config(self):
+        return {"input_shape": list(self._stack[0].batch_shape)} if self._functional is not None else None
 
     @classmethod
-    def from_config(cls, config):
-        from dseq import layers as known
-
-        made = []
-        for entry in config["layers"]:
-            name = entry["class_name"]
-            layer_class = Sequential if name == "Sequential" else getattr(known, name, None)
-            if not (isinstance(layer_class, type) and issubclass(layer_class, Layer)):
-                raise ValueError(f"Unknown layer class in the configuration. Received: {name!r}")
-            made.append(layer_class.from_config(entry["config"]))
-        return cls(made, trainable=config.get("trainable", True), name=config["name"])
+    def from_config(cls, config, custom_objects=None):
+        """The model that a configuration describes, with fresh weights."""
+        return configuration.sequential_from_config(cls, config, custom_objects)

@@ -7,6 +7,10 @@ from math import prod
 
 import numpy as np
 
+from dseq.models.diagram import is_graph, members_of, starts_of
+from dseq.models.memory_use import memory_use
+from dseq.program.structure import map_structure
+
 LEAST_WIDTH = 4
 
 
@@ -24,7 +28,7 @@ def print_summary(
     Args:
         model: The model; one that is not built shows `?`.
         line_length: Width of the table; 88 or 108, or the terminal's if that is less.
-        positions: Right ends of the columns as fractions of the width.
+        positions: Right ends of the columns as fractions of the width, or in characters.
         print_fn: Called once with the whole text instead of printing it.
         expand_nested: Whether to show the layers of models inside.
         show_trainable: Whether to show if layers are trainable.
@@ -33,36 +37,47 @@ def print_summary(
     Raises:
         ValueError: If `layer_range` does not name layers, or the table is too narrow.
     """
-    nodes = getattr(model, "_nodes", None)
-    chain = nodes is None or _is_chain(model.inputs, nodes)
+    layers = members_of(model) if is_graph(model) else model.layers
+    chain = not is_graph(model) or _is_chain(model)
     header = ["Layer (type)", "Output Shape", "Param #"]
     if chain:
-        width, positions = 88, positions or [0.45, 0.8, 1.0]
+        width, usual = 88, [0.45, 0.8, 1.0]
     else:
         header.append("Connected to")
-        width, positions = 108, positions or [0.3, 0.56, 0.74, 1.0]
+        width, usual = 108, [0.3, 0.56, 0.74, 1.0]
     if show_trainable:
         header.append("Trainable")
-        width, positions = width + 12, [0.9 * p for p in positions] + [1.0]
+        width += 12
     width = line_length or min(width, shutil.get_terminal_size().columns - 4)
+    positions = list(positions or usual)
+    if max(positions) > 1:
+        positions = [position / width for position in positions]
+    if show_trainable and len(positions) < len(header):
+        positions = [0.9 * position for position in positions] + [1.0]
+    connections = None if chain else _connections(model)
     rows = []
-    for layer in model.layers[_range(model.layers, layer_range)]:
-        rows += _rows(layer, None if chain else nodes, expand_nested, show_trainable)
-    title, totals = f'Model: "{model.name}"', _totals(model)
+    for layer in layers[_range(layers, layer_range)]:
+        rows += _rows(layer, connections, expand_nested, show_trainable)
+    title, below = f'Model: "{model.name}"', [*_totals(model), _memory(model)]
     draw = _boxes if _has_rich() else _plain
-    draw(title, header, rows, totals, _column_widths(positions, width, len(header)), width, print_fn)
+    draw(title, header, rows, below, _column_widths(positions, width, len(header)), width, print_fn)
 
 
 def _has_rich():
     return importlib.util.find_spec("rich") is not None
 
 
-def _is_chain(inputs, nodes):
+def _is_chain(model):
     """Whether each layer takes what the one before gives, and none is used twice."""
-    if len({id(node.layer) for node in nodes}) < len(nodes):
+    nodes = model._nodes
+    if len({id(node.layer) for node in nodes}) < len(nodes) or len(model.inputs) != 1:
         return False
-    before = [inputs, *(node.outputs[:1] for node in nodes)]
-    return all(node.inputs == tensors for node, tensors in zip(nodes, before, strict=False))
+    before = model.inputs[0]
+    for node in nodes:
+        if len(node.inputs) != 1 or node.inputs[0] is not before:
+            return False
+        before = node.outputs[0]
+    return True
 
 
 def _range(layers, layer_range):
@@ -80,41 +95,55 @@ def _range(layers, layer_range):
     return slice(min(first), max(last) + 1)
 
 
-def _rows(layer, nodes, expand_nested, show_trainable, level=0):
-    """The cells of a layer, and of those inside it."""
+def _rows(layer, connections, expand_nested, show_trainable, level=0):
+    """The cells of a layer or operation, and of those inside it."""
     prefix = "   " * level + "└ " if level else ""
-    row = [
-        f"{prefix}{layer.name} ({type(layer).__name__})",
-        _shape(layer),
-        f"{layer.count_params():,}" if layer.built else "0 (unbuilt)",
-    ]
-    if nodes is not None:
-        row.append(_connections(layer, nodes))
+    is_layer = hasattr(layer, "count_params")
+    params = "0" if not is_layer else f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+    row = [f"{prefix}{layer.name} ({type(layer).__name__})", _shape(layer), params]
+    if connections is not None:
+        row.append(", ".join(connections.get(id(layer), ())) or "-")
     if show_trainable:
-        row.append(("Y" if layer.trainable else "N") if layer.built and layer.weights else "-")
+        row.append(("Y" if layer.trainable else "N") if is_layer and layer.built and layer.weights else "-")
     rows = [row]
     if expand_nested:
-        for inner in getattr(layer, "layers", []):
-            rows += _rows(inner, nodes, expand_nested, show_trainable, level + 1)
+        inner = getattr(layer, "layers", None)
+        for part in inner if isinstance(inner, list) else []:
+            rows += _rows(part, connections, expand_nested, show_trainable, level + 1)
     return rows
 
 
 def _shape(layer):
-    if not layer._inbound_nodes:
+    """The shape of what the layer gave last; without a call, that for the shape it was built for."""
+    if layer._inbound_nodes:
+        shapes = [tuple(tensor.shape) for tensor in layer._inbound_nodes[-1].outputs]
+        return str(shapes[0] if len(shapes) == 1 else shapes)
+    known = getattr(layer, "_build_shapes", None)
+    if not known or not layer.built:
         return "?"
-    shapes = [tuple(tensor.shape) for tensor in layer._inbound_nodes[-1].outputs]
-    return str(shapes[0] if len(shapes) == 1 else shapes)
+    try:
+        shapes = layer.compute_output_shape(*known[0], **known[1])
+    except Exception:  # whatever a layer of the user's own does there, a listing must not fail
+        return "?"
+    if isinstance(shapes, tuple) and all(n is None or isinstance(n, int) for n in shapes):
+        return str(shapes)
+    return str(map_structure(str, shapes)).replace("'", "") if shapes else "?"
 
 
-def _connections(layer, nodes):
-    """Where a layer's inputs come from: layer, which of its calls, which output of that."""
-    here = {id(node) for node in nodes}
-    found = []
-    for tensor in (t for node in layer._inbound_nodes if id(node) in here for t in node.inputs):
-        source = tensor.node.layer
-        call = next(i for i, node in enumerate(source._inbound_nodes) if node is tensor.node)
-        found.append(f"{source.name}[{call}][{tensor.index}]")
-    return ", ".join(found) or "-"
+def _connections(model):
+    """Where each member's inputs come from: layer, which of its calls, which output of that."""
+    starts, found = starts_of(model), {}
+    here = {id(node) for node in model._nodes}
+    for layer in members_of(model):
+        for node in layer._inbound_nodes:
+            for tensor in node.inputs if id(node) in here else ():
+                source, index, call = tensor.node.layer, tensor.index, 0
+                if id(tensor) in starts:
+                    source, index = starts[id(tensor)]
+                else:
+                    call = next(i for i, other in enumerate(source._inbound_nodes) if other is tensor.node)
+                found.setdefault(id(layer), []).append(f"{source.name}[{call}][{index}]")
+    return found
 
 
 def _totals(model):
@@ -131,6 +160,14 @@ def _totals(model):
     everything = tuple(map(sum, zip(*sizes.values(), strict=True)))
     lines = {"Total": everything, **sizes}
     return [f" {name} params: {count:,} ({_readable(size)})" for name, (count, size) in lines.items()]
+
+
+def _memory(model):
+    """A line about this job: what each of its ranks holds."""
+    engine, ranks, sizes = memory_use(model)
+    parts = ", ".join(f"{name} {_readable(size)}" for name, size in sizes.items())
+    many = "1 rank" if ranks == 1 else f"{ranks} ranks"
+    return f" Memory per rank: {_readable(sum(sizes.values()))} on {many}, engine {engine} ({parts})"
 
 
 def _readable(size):
@@ -177,7 +214,7 @@ def _boxes(title, header, rows, totals, widths, width, print_fn):
         text = Text(line)
         text.highlight_regex(r"^.*:", "bold")
         text.highlight_regex(r"(?<=: )[\d,]+", "color(34)")
-        console.print(text)
+        console.print(text, soft_wrap=True)
     if print_fn:
         print_fn(console.end_capture())
 

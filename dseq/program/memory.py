@@ -6,7 +6,8 @@ import numpy as np
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
-_adoptions = 0
+_adoptions = 0  # how often the memory of a weight has changed
+_takeovers = 0  # how often an arena took weights from another: the same number on all ranks
 
 
 def aligned(nbytes: int) -> np.ndarray:
@@ -63,11 +64,18 @@ class Parameters:
         frozen: Variables that have none.
         tail: Slots behind the gradients, for sums that the same reduction adds up over ranks.
         dtype: Float type of the arenas.
-        allocate: `(name, nbytes) -> bytes`, by which the engine gives memory; shared windows are such memory too.
+        allocate: `(name, nbytes) -> bytes`, by which the engine gives memory.
+        alone: `(function)`, which calls the function on one of the ranks that share the memory, while the others wait;
+            None for memory of this rank's own.
+
+    Attributes:
+        shared: Whether several ranks share the memory. Then `adopt` and `recall` are called by all of them together.
+        strayed: Whether on this rank a weight has left shared memory since all were there.
     """
 
-    def __init__(self, trainable, frozen, tail, dtype, allocate=None):
+    def __init__(self, trainable, frozen, tail, dtype, allocate=None, alone=None):
         allocate = allocate or (lambda name, nbytes: aligned(nbytes))
+        self._alone, self.shared, self.strayed = alone, alone is not None, False
         dtype = np.dtype(dtype)
         self.trainable = list(trainable)
         for variable in [*trainable, *frozen]:
@@ -86,6 +94,7 @@ class Parameters:
         self._views = self._carve(self.params, self.variables)
         gradients = self._carve(self.grads, self.trainable)
         self._gradients = {id(v): g for v, g in zip(self.trainable, gradients, strict=True)}
+        self._places = {id(v): view for v, view in zip(self.variables, self._views, strict=True)}
         self._seen = -1
         self.adopt()
 
@@ -98,24 +107,70 @@ class Parameters:
 
     def view(self, variable) -> np.ndarray:
         """The block of a variable in this arena."""
-        return self._views[next(i for i, v in enumerate(self.variables) if v is variable)]
+        return self._places[id(variable)]
+
+    def place(self, variable) -> np.ndarray:
+        """Where steps of this arena find a variable's values: its block here, or its own memory if it has none."""
+        return self._places.get(id(variable), variable.array)
 
     def adopt(self) -> None:
         """Makes this arena the home of its variables, taking their values from wherever they live now.
 
         Two models that share weights and train in turns adopt them in turns; between adoptions this costs one
-        comparison of integers.
+        comparison of integers. In shared memory all ranks do it together, and rank 0's values count.
         """
-        global _adoptions
+        if self.shared:
+            if self._seen != _takeovers:
+                self._bring(self.variables)
+            return
         if self._seen == _adoptions:
             return
         moved = False
         for variable, view in zip(self.variables, self._views, strict=True):
             if variable.owner is not self:
                 view[...] = variable.array
-                variable.array, variable.owner, moved = view, self, True
-        _adoptions += moved
+                variable.array, variable.owner, variable.home, moved = view, self, None, True
+        _count(moved, moved)
         self._seen = _adoptions
+
+    def recall(self) -> None:
+        """Brings weights back that have left shared memory on any rank, with rank 0's values; all ranks together."""
+        if self.shared:
+            self._bring([v for v in self.variables if v.home is self])
+
+    def _bring(self, variables):
+        moving = [v for v in variables if v.owner is not self]
+        taken = any(v.home is not self for v in variables)
+
+        def write():
+            for variable in moving:
+                self.view(variable)[...] = variable.array
+
+        self._alone(write)
+        for variable in moving:
+            variable.array, variable.owner, variable.home = self.view(variable), self, self
+        for variable in variables:
+            variable.synchronised = True
+        _count(moving, taken)
+        if variables is self.variables:
+            self._seen = _takeovers
+        self.strayed = False
+
+    def release(self, variable) -> None:
+        """Gives a variable memory of its own, so that this rank may write into it while others read the shared one.
+
+        Args:
+            variable: A variable in shared memory.
+        """
+        variable.array, variable.owner = variable.array.copy(), None
+        self.strayed = True
+        _count(True, False)
+
+
+def _count(moved, taken):
+    global _adoptions, _takeovers
+    _adoptions += bool(moved)
+    _takeovers += bool(taken)
 
 
 def adoptions() -> int:

@@ -30,13 +30,25 @@ class Operation:
         Returns:
             The symbolic tensor it makes, or a list of them.
         """
+        return self.record(tensors)
+
+    def record(self, tensors, arguments=None):
+        """Makes the node of a call.
+
+        Args:
+            tensors: The symbolic tensors it takes.
+            arguments: `(args, kwargs)` of the call as the user wrote it, if there was more than those.
+
+        Returns:
+            The symbolic tensor it makes, or a list of them.
+        """
         results = self.result(*((t.shape, t.shared) for t in tensors))
         many = isinstance(results, list)
         outputs = [
             Tensor(shape, dtype or self.dtype_of(tensors), shared=shared)
             for shape, shared, dtype in (results if many else [results])
         ]
-        self._node = Node(self, tensors, outputs)
+        self._node = Node(self, tensors, outputs, arguments)
         return outputs if many else outputs[0]
 
     def dtype_of(self, tensors) -> str:

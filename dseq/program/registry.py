@@ -5,6 +5,7 @@ Nothing is imported because a file says so: what is not in these tables does not
 
 import inspect
 import threading
+import types
 
 # Keras' modules by the words in them: `keras.src.layers.core.dense` and `dseq.layers.core.dense` are `keras.layers`.
 _WORDS = {
@@ -114,6 +115,60 @@ def _names_in(config):
 def names_in_use() -> list:
     """The names of the user's own objects that are known now."""
     return sorted({*_scopes.objects, *_custom})
+
+
+# What a whole configuration names.
+
+
+def locate(config, module=None, what="class"):
+    """The class or function that a configuration names.
+
+    Args:
+        config: Dict with `class_name`, and `module` and `registered_name` if it is in Keras 3's form.
+        module: Keras' module for configurations that do not say one.
+        what: `"class"` or `"function"`, for messages.
+
+    Raises:
+        TypeError: If there is none of that name.
+    """
+    said = config.get("module")
+    if what == "function":
+        said = None if said == "builtins" else said
+        places = [module_for(said)] if said else []
+        places += [f"keras.{part}" for part in ("activations", "losses", "metrics", "initializers", "regularizers")]
+        name = config["config"]
+    else:
+        name = config["class_name"]
+        places = [module_for(said) if isinstance(said, str) else None]
+        if said is None:
+            places += [module] if module else ["keras", *_UNSAID]
+        elif places[0] == "keras":  # files of some versions name the package alone
+            places += _UNSAID
+    built_in = [p for p in places if p]
+    for place in [None] if said is not None and places[:1] == [None] else built_in:
+        found = find(place, config)
+        if found is not None and (what == "function" or inspect.isclass(found) or _is_custom(found)):
+            return found
+    where, own = (f" of {said!r}" if said else ""), names_in_use() or "none"
+    text = f"Could not locate {what} {name!r}{where}. "
+    if isinstance(said, str) and module_for(said):
+        text += "It is one of Keras' own that dseq does not have; if it is yours: "
+    text += (
+        "Make sure that custom classes and functions are decorated with "
+        "`@dseq.saving.register_keras_serializable()` and imported before they are read, or pass "
+        f"`custom_objects={{{name!r}: {name}}}`. Known custom objects: {own}."
+    )
+    error = TypeError(text)
+    error.explained = True
+    raise error
+
+
+_UNSAID = ("keras.models", "keras.layers", "keras.optimizers", "keras.losses", "keras.metrics", "keras.initializers")
+_UNSAID += ("keras.regularizers", "keras.constraints", "keras.optimizers.schedules")
+
+
+def _is_custom(found):
+    return isinstance(found, types.FunctionType) and place_of(found) is None
 
 
 # Objects of the user's own: Keras' functions.

@@ -7,7 +7,6 @@ classes and functions are looked up in `dseq.program.registry`, and a lambda's b
 import copy
 import inspect
 import threading
-import types
 from contextlib import contextmanager
 
 import numpy as np
@@ -268,10 +267,12 @@ def _revive(config, module, outermost=False):
     if name == "function":
         if not isinstance(inner, str):
             raise TypeError(f"A function in a configuration must be given by its name. Received: {inner!r}")
-        return locate(config, module, "function")
+        return registry.locate(config, module, "function")
     if name in ("DTypePolicy", "Policy", "FloatDTypePolicy") and isinstance(inner, dict) and "name" in inner:
         found = registry.find("keras", "DTypePolicy")
         return found.from_config(inner) if found else inner["name"]
+    if isinstance(inner, list) and name == "Sequential":  # Keras 1 wrote the layers alone
+        inner = {"layers": inner}
     if not isinstance(inner, dict):
         raise TypeError(f"Expected 'config' to be a dict for {name!r}. Received: {inner!r}")
     number = config.get("shared_object_id")
@@ -284,7 +285,7 @@ def _revive(config, module, outermost=False):
 
 
 def _make(config, name, inner, module, outermost):
-    kind = locate(config, module, "class")
+    kind = registry.locate(config, module)
     if not inspect.isclass(kind):
         return kind
     if not hasattr(kind, "from_config"):
@@ -292,7 +293,7 @@ def _make(config, name, inner, module, outermost):
     try:
         made = kind.from_config(inner)
     except TypeError as error:
-        if getattr(error, "_explained", False):
+        if getattr(error, "explained", False):
             raise
         title = f"{name} {inner['name']!r}" if isinstance(inner.get("name"), str) else name
         wrong = TypeError(
@@ -300,60 +301,13 @@ def _make(config, name, inner, module, outermost):
             f"constructor's arguments, and that `from_config()` deserializes the objects among them. "
             f"Received: config={_short(inner)}"
         )
-        wrong._explained = True
+        wrong.explained = True
         raise wrong from error
     if config.get("build_config") and outermost and hasattr(made, "build_from_config") and not made.built:
         made.build_from_config(_revive(config["build_config"], None))
     if config.get("compile_config") and hasattr(made, "compile_from_config"):
         made.compile_from_config(config["compile_config"])
     return made
-
-
-def locate(config, module=None, what="class"):
-    """The class or function that a configuration names.
-
-    Args:
-        config: Dict with `class_name`, and `module` and `registered_name` if it is in Keras 3's form.
-        module: Keras' module for configurations that do not say one.
-        what: `"class"` or `"function"`, for messages.
-
-    Raises:
-        TypeError: If there is none of that name.
-    """
-    said = config.get("module")
-    if what == "function":
-        said = None if said == "builtins" else said
-        places = [registry.module_for(said)] if said else []
-        places += [f"keras.{part}" for part in ("activations", "losses", "metrics", "initializers", "regularizers")]
-        name = config["config"]
-    else:
-        name = config["class_name"]
-        places = [registry.module_for(said) if isinstance(said, str) else None]
-        if said is None:
-            places += [module] if module else ["keras", *_UNSAID]
-        elif places[0] == "keras":  # files of some versions name the package alone
-            places += _UNSAID
-    built_in = [p for p in places if p]
-    for place in [None] if said is not None and places[:1] == [None] else built_in:
-        found = registry.find(place, config)
-        if found is not None and (what == "function" or inspect.isclass(found) or _is_custom(found)):
-            return found
-    known = registry.names_in_use()
-    error = TypeError(
-        f"Could not locate {what} {name!r}" + (f" of {said!r}" if said else "") + ". Make sure that custom classes and "
-        "functions are decorated with `@dseq.saving.register_keras_serializable()` and imported before they are "
-        f"read, or pass `custom_objects={{{name!r}: {name}}}`. Known custom objects: {known or 'none'}."
-    )
-    error._explained = True
-    raise error
-
-
-_UNSAID = ("keras.models", "keras.layers", "keras.optimizers", "keras.losses", "keras.metrics", "keras.initializers")
-_UNSAID += ("keras.regularizers", "keras.constraints", "keras.optimizers.schedules")
-
-
-def _is_custom(found):
-    return isinstance(found, types.FunctionType) and registry.place_of(found) is None
 
 
 def _lambda(inner):

@@ -234,6 +234,8 @@ class Step:
         if block.arena == "scales":
             index = self._scale_index[block.label]
             return self.scales[index : index + 1]
+        if block.arena == "params" and self.parameters is not None:
+            return self.parameters.place(block)
         return block.array
 
     def input(self, name) -> np.ndarray:

@@ -8,8 +8,25 @@ from contextlib import contextmanager
 
 from dseq.program.naming import auto_name
 
-# Functions by operator ("add", "getitem"), put here by `dseq.ops`: floors below do not know those above.
-operators = {}
+
+class Operators(dict):
+    """Functions by operator ("add", "getitem"), put here by `dseq.ops`: floors below do not know those above.
+
+    Attributes:
+        load: Function that imports those who put them here, when the first is asked for; None once it was called.
+    """
+
+    load = None
+
+    def __missing__(self, name):
+        if self.load is None:
+            raise TypeError(f"Symbolic tensors have no operator {name!r}.")
+        load, self.load = self.load, None
+        load()
+        return self[name]
+
+
+operators = Operators()
 
 
 class _Tracing(threading.local):
@@ -34,6 +51,16 @@ def tracing():
         _tracing.depth -= 1
 
 
+@contextmanager
+def lasting():
+    """Inside, graphs are made that last, as outside of any `call`: a model that builds itself when first called."""
+    before, _tracing.depth = _tracing.depth, 0
+    try:
+        yield
+    finally:
+        _tracing.depth = before
+
+
 class Tensor:
     """What calling a layer on a symbolic tensor returns: a shape, a type, and where it comes from.
 
@@ -48,8 +75,6 @@ class Tensor:
         node: The `Node` that makes it.
         index: Its position among the node's outputs.
     """
-
-    __array_ufunc__ = None  # NumPy's operators leave the work to ours
 
     def __init__(self, shape, dtype="float32", name=None, shared=False):
         self.shape = tuple(shape)
@@ -68,8 +93,18 @@ class Tensor:
 
     def __array__(self, *args, **kwargs):
         raise TypeError(
-            f"A symbolic tensor has no values; make a model of it and call that on data. Received: {self!r}"
+            "A symbolic tensor has no values, so NumPy can't work with it. Use the functions of `dseq.ops`; or make a model "
+            f"of it and call that on data. Received: {self!r}"
         )
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        # Here end operators with an array on the left; any other function is one called by name.
+        if method == "__call__" and ufunc.__name__ in UFUNCS and not kwargs:
+            return operators[UFUNCS[ufunc.__name__]](*inputs)
+        raise _no_numpy(ufunc, self)
+
+    def __array_function__(self, function, types, args, kwargs):
+        raise _no_numpy(function, self)
 
     def __bool__(self):
         raise TypeError(
@@ -84,13 +119,39 @@ class Tensor:
         raise TypeError(f"Iterating over a symbolic tensor is not possible. Use `dseq.ops.unstack`. Received: {self!r}")
 
 
+UFUNCS = {
+    "add": "add",
+    "subtract": "sub",
+    "multiply": "mul",
+    "divide": "truediv",
+    "floor_divide": "floordiv",
+    "remainder": "mod",
+    "power": "pow",
+    "matmul": "matmul",
+    "bitwise_and": "and",
+    "bitwise_or": "or",
+    "bitwise_xor": "xor",
+    "less": "lt",
+    "less_equal": "le",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "not_equal": "ne",
+}
+
+
+def _no_numpy(function, tensor):
+    name = function.__name__
+    return TypeError(
+        f"`np.{name}` works on values, which a symbolic tensor does not have. Use `dseq.ops.{name}` or others of "
+        f"`dseq.ops`. Received: {tensor!r}"
+    )
+
+
 def operator_method(name, reflected=False):
     """A method that leaves an operator to the function of that name in `operators`."""
 
     def operate(self, *others):
-        function = operators.get(name)
-        if function is None:
-            raise TypeError(f"Symbolic tensors have no operator {name!r}.")
+        function = operators[name]
         return function(*others, self) if reflected else function(self, *others)
 
     return operate

@@ -6,6 +6,7 @@ import numpy as np
 
 from dseq.program.floatx import standardize
 from dseq.program.operand import Operand
+from dseq.program.tensor import UFUNCS, Tensor, is_tracing, operators
 
 
 class Variable(Operand):
@@ -25,6 +26,7 @@ class Variable(Operand):
 
     regularizer = None  # what is added to the loss while the weight is trained
     constraint = None  # what is applied after each update
+    home = None  # the arena in shared memory to which it belongs, also while it has memory of its own
 
     def __init__(self, value, dtype=None, name="variable", path=None, trainable=True):
         value = np.asarray(value)
@@ -48,8 +50,21 @@ class Variable(Operand):
 
     @property
     def value(self) -> np.ndarray:
-        """The values, as a view that the next update changes."""
-        return self.array
+        """The values, as a view that the next update changes; a read-only one if ranks share the memory."""
+        if not self._is_shared:
+            return self.array
+        view = self.array.view()
+        view.flags.writeable = False
+        return view
+
+    @property
+    def _is_shared(self):
+        return self.owner is not None and self.owner.shared
+
+    @property
+    def strayed(self) -> bool:
+        """Whether it has left shared memory on this rank, where a script has set it."""
+        return self.home is not None and self.owner is not self.home
 
     def numpy(self) -> np.ndarray:
         """A copy of the values."""
@@ -70,6 +85,8 @@ class Variable(Operand):
                 f"The value assigned to variable {self.path!r} must have its shape {self.shape}. "
                 f"Received: shape={tuple(value.shape)}"
             )
+        if self._is_shared:
+            self.owner.release(self)
         self.array[...] = value
         self.synchronised = False
         return self
@@ -82,22 +99,38 @@ class Variable(Operand):
 
     def __getstate__(self):
         # A copy has memory of its own, and no part in the plans and arenas of the model it came from.
-        own = {"array": self.array.copy(), "owner": None, "grad": None, "producer": None, "synchronised": False}
-        return vars(self) | own
+        own = {"array": self.array.copy(), "owner": None, "home": None, "grad": None, "producer": None}
+        return vars(self) | own | {"synchronised": False}
 
     def __array__(self, dtype=None, copy=None):
+        self._refuse_while_tracing()
         if copy is False and (dtype is None or np.dtype(dtype) == self.array.dtype):
-            return self.array
+            return self.value
         return np.array(self.array, dtype)
 
-    def __getitem__(self, index):
-        return self.array[index]
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        # Here end operators with an array on the left, and NumPy's functions.
+        if is_tracing() or any(isinstance(x, Tensor) for x in inputs):
+            if method == "__call__" and ufunc.__name__ in UFUNCS and not kwargs:
+                return operators[UFUNCS[ufunc.__name__]](*inputs)
+            self._refuse_while_tracing()
+        inputs = [x.array if isinstance(x, Variable) else x for x in inputs]
+        return getattr(ufunc, method)(*inputs, **kwargs)
 
     def __float__(self):
+        self._refuse_while_tracing()
         return float(self.array)
 
     def __int__(self):
+        self._refuse_while_tracing()
         return int(self.array)
+
+    def _refuse_while_tracing(self):
+        if is_tracing():
+            raise TypeError(
+                "Inside a layer's `call` a weight has no values: those of now would be part of the model for ever. Use "
+                f"the functions of `dseq.ops` and Python's operators. Received: weight {self.path!r}"
+            )
 
     def __repr__(self):
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self.array}>"
@@ -106,15 +139,28 @@ class Variable(Operand):
         return repr(self)
 
 
-def _operator(function, reflected):
-    def operate(self, other):
-        other = np.asarray(other)
-        return function(other, self.array) if reflected else function(self.array, other)
+def _operator(name, reflected=False):
+    function = getattr(operator, name)
+
+    def operate(self, *others):
+        if is_tracing() or any(isinstance(other, Tensor) for other in others):
+            symbolic = operators[name]
+            return symbolic(*others, self) if reflected else symbolic(self, *others)
+        others = [np.asarray(other) for other in others]
+        return function(*others, self.array) if reflected else function(self.array, *others)
 
     return operate
 
 
-# Arithmetic gives NumPy arrays; comparison stays identity, by which plans and arenas find their variables.
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "pow", "matmul"):
-    setattr(Variable, f"__{_name}__", _operator(getattr(operator, _name), False))
-    setattr(Variable, f"__r{_name}__", _operator(getattr(operator, _name), True))
+def _getitem(self, key):
+    return operators["getitem"](self, key) if is_tracing() else self.array[key]
+
+
+# Arithmetic gives NumPy arrays, or symbolic tensors where a `call` is traced; `==` stays identity, by which plans and
+# arenas find their variables.
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
+    setattr(Variable, f"__{_name}__", _operator(_name))
+    setattr(Variable, f"__r{_name}__", _operator(_name, reflected=True))
+for _name in ("neg", "abs", "lt", "le", "gt", "ge"):
+    setattr(Variable, f"__{_name}__", _operator(_name))
+Variable.__getitem__ = _getitem

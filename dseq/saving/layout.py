@@ -53,8 +53,11 @@ def _walk(owner, path, names, found, seen):
         return
     seen.add(id(owner))
     found.append(Entry(path, names, owner))
-    # The layers of a model come first; then attributes by name, private ones last.
-    for attribute, child in sorted(owner._children(), key=lambda item: (item[0] != "layers", _rank(item[0]))):
+    # The layers of a graph come first; then attributes by name, private ones last. `layers` is one of a written model.
+    children, first = owner._children(), "layers"
+    if hasattr(type(owner), "layers") and not any(attribute == "layers" for attribute, _ in children):
+        children, first = [*children, ("layers", owner.layers)], None
+    for attribute, child in sorted(children, key=lambda item: (item[0] != first, _rank(item[0]))):
         if isinstance(child, list):
             _walk_list(child, join(path, attribute), join(names, attribute), found, seen)
         else:
@@ -72,10 +75,13 @@ def _rank(attribute):
 def _walk_list(layers, path, names, found, seen):
     used = Counter()
     for layer in layers:
-        kind = snake_case(type(layer).__name__)
+        kind = "container" if isinstance(layer, list) else snake_case(type(layer).__name__)
         group = f"{kind}_{used[kind]}" if used[kind] else kind
         used[kind] += 1
-        _walk(layer, join(path, group), join(names, layer.name), found, seen)
+        if isinstance(layer, list):
+            _walk_list(layer, join(path, group), join(names, group), found, seen)
+        else:
+            _walk(layer, join(path, group), join(names, layer.name), found, seen)
 
 
 def join(path: str, name: str) -> str:

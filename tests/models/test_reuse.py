@@ -193,7 +193,7 @@ class Chain(Sequential):
         (lambda: two_inputs()([X, X[:1]]), r"\[24, 1\]"),
         (
             lambda: Sequential.from_config({"name": "a", "layers": [{"class_name": "add"}]}),
-            "Unknown layer class.*'add'",
+            r"must be a dict with class_name and config. Received: {'class_name': 'add'}",
         ),
     ],
 )

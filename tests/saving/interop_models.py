@@ -34,7 +34,21 @@ def frozen(keras):
     return model
 
 
-CASES = {"sequential": sequential, "nested": nested, "functional": functional, "frozen": frozen}
+def normalized(keras):
+    layers = keras.layers
+    # Without a bias: its gradient behind the next layer is 0 but for rounding, which Adam makes steps of.
+    stack = [layers.Dense(6, use_bias=False), layers.BatchNormalization(), layers.Dense(4, activation="tanh")]
+    stack += [layers.LayerNormalization(), layers.GroupNormalization(2), layers.RMSNormalization()]
+    return keras.Sequential([keras.Input((5,)), *stack, layers.BatchNormalization(scale=False), layers.Dense(2)])
+
+
+CASES = {
+    "sequential": sequential,
+    "nested": nested,
+    "functional": functional,
+    "frozen": frozen,
+    "normalized": normalized,
+}
 
 
 def compiled(keras, case):

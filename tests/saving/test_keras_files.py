@@ -39,6 +39,21 @@ def test_nested_model():
     np.testing.assert_allclose(model.predict(X, verbose=0), expected, atol=1e-6)
 
 
+def test_normalization_layers():
+    layers = keras.layers
+    stack = [layers.Normalization(), layers.Dense(4), layers.BatchNormalization(), layers.LayerNormalization()]
+    model = keras.Sequential([keras.Input((5,)), *stack, layers.Dense(2)])
+    model.load_weights(FILES / "normalized.weights.h5")
+    expected = [
+        [-0.7555257678031921, -1.1968417167663574],
+        [-0.10988922417163849, 0.30165988206863403],
+        [0.6965279579162598, 1.2407104969024658],
+        [0.24811261892318726, 0.07304099947214127],
+    ]
+    np.testing.assert_allclose(model.predict(X, verbose=0), expected, atol=2e-6)
+    np.testing.assert_allclose(model.layers[0].mean, X.mean(0, keepdims=True), atol=1e-6)
+
+
 def test_a_wrong_architecture():
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4), keras.layers.Dense(7, name="head")])
     before = model.get_weights()

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from dseq.activations import Activation
 from dseq.layers.layer import Layer
+from dseq.program.serialization import deserialize_keras_object
 from dseq.program.structure import flatten, pack
 from dseq.program.tensor import Tensor, tracing
 
@@ -118,6 +120,31 @@ class Lambda(Layer):
                 self._require_gradient()
                 plan.host_backward(self._backward(i), x.grad, y.grad, *inputs)
         return y
+
+    def get_config(self):
+        """The arguments; functions by the names under which they are registered.
+
+        Raises:
+            NotImplementedError: If a function is a lambda, which has no name to be found by.
+        """
+        config = super().get_config()
+        if config.get("gradient") is None:  # Keras has no such argument
+            config.pop("gradient", None)
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        """A layer with this configuration, if its functions are known by their names: no file brings any along."""
+        from dseq import ops
+
+        config = {**config}
+        for name in ("function", "gradient", "output_shape"):
+            value = config.get(name)
+            if isinstance(value, dict | str):
+                value = deserialize_keras_object(value)
+                # `keras.ops.tanh` and `keras.activations.tanh` are both written as "tanh".
+                config[name] = getattr(ops, value.name) if isinstance(value, Activation) else value
+        return super().from_config(config)
 
     def _require_gradient(self):
         if self.gradient is None:

@@ -1,0 +1,1 @@
+"""Layers along the steps of a sequence."""
