@@ -78,7 +78,18 @@ def argument_type(value):
         return types.int64
     if not value.flags.c_contiguous:
         raise ValueError(f"Kernels take C-contiguous arrays. Received: strides={value.strides} of shape {value.shape}")
-    return types.Array(numba.from_dtype(value.dtype), value.ndim, "C")
+    return array_type(value.dtype.name, value.ndim)
+
+
+@cache
+def array_type(dtype, ndim):
+    """The Numba type of a C-contiguous array.
+
+    Args:
+        dtype: Name of the elements' type.
+        ndim: Number of axes.
+    """
+    return types.Array(numba.from_dtype(np.dtype(dtype)), ndim, "C")
 
 
 def address(compiled, signature) -> int:

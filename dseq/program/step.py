@@ -12,7 +12,7 @@ The number of rows is an argument: words of the table that depend on it are rewr
 import numpy as np
 
 from dseq.kernels import table as call_table
-from dseq.kernels.base import JIT, address, argument_type, is_ready
+from dseq.kernels.base import JIT, address, argument_type, array_type, is_ready
 from dseq.kernels.denormal import current, flush, restore
 from dseq.kernels.link import callees
 from dseq.program.host import is_host
@@ -57,7 +57,7 @@ class Step:
             self.tail = parameters.tail[: plan.tail_size]
         else:
             self.tail = aligned(plan.tail_size * np.dtype(plan.dtype).itemsize).view(plan.dtype)
-        self._calls = plan.calls()
+        self._calls, self._signatures = plan.calls(), None
         self._compute_end = len(plan.forward_calls) + len(plan.backward_calls)
         self._forward_end = len(plan.forward_calls)
         self._update_end = self._compute_end + len(plan.update_calls)
@@ -115,13 +115,11 @@ class Step:
     def signatures(self):
         """The (kernel, argument types) this step runs, each once."""
         found = {}
-        for kernel, args in self._calls:
-            if is_host(kernel):
-                continue
-            signature = tuple(self._type(a) for a in args)
-            found[kernel, signature] = None
-            if self.runner != "python":
-                found |= dict.fromkeys(callees(kernel, signature))
+        for (kernel, _), signature in zip(self._calls, self._types(), strict=True):
+            if signature is not None and (kernel, signature) not in found:
+                found[kernel, signature] = None
+                if self.runner != "python":
+                    found |= dict.fromkeys(callees(kernel, signature))
         if self.runner == "table":
             found[call_table.run, call_table.RUN_SIGNATURE] = None
         return list(found)
@@ -138,11 +136,11 @@ class Step:
             for kernel, signature in self.signatures():
                 address(kernel, signature)
 
-    def _type(self, argument):
-        if isinstance(argument, Operand):
-            ndim = len(argument.shape) + argument.per_row
-            return argument_type(np.empty((0,) * ndim, argument.dtype))
-        return argument_type(argument)
+    def _types(self):
+        """The argument types of each call, None where Python is called."""
+        if self._signatures is None:
+            self._signatures = [None if is_host(kernel) else tuple(map(_type, args)) for kernel, args in self._calls]
+        return self._signatures
 
     # Binding: addresses and numbers of rows.
 
@@ -197,8 +195,7 @@ class Step:
                     words += call_table.words(inner)
                 else:
                     words += call_table.words(self._value(argument))
-            signature = tuple(self._type(a) for a in args)
-            rows.append(call_table.row(kernel.__name__, address(kernel, signature), words))
+            rows.append(call_table.row(kernel.__name__, address(kernel, self._types()[r]), words))
         width = -(-max(map(len, rows), default=2) // 8) * 8
         self._table = np.zeros((len(rows), width), np.int64)
         for r, row in enumerate(rows):
@@ -290,6 +287,12 @@ class Step:
                     kernel(*args)
             finally:
                 restore(settings)
+
+
+def _type(argument):
+    if isinstance(argument, Operand):
+        return array_type(argument.dtype, len(argument.shape) + argument.per_row)
+    return argument_type(argument)
 
 
 def _place(block) -> int:
