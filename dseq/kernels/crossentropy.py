@@ -23,11 +23,14 @@ def _counts(label, m, ignore):
 
 
 @kernel
-def check_labels(fault, labels, classes, ignore):
+def check_labels(fault, labels, classes, ignore, mask, repeats):
+    # mask (n / repeats,) or None: bytes, 0 where nobody minds what the label is
     for i in range(labels.size):
         wrong = labels[i] < 0 or labels[i] >= classes
         if ignore is not None:
             wrong = wrong and labels[i] != ignore
+        if mask is not None:
+            wrong = wrong and mask[i // repeats] != 0
         if wrong:
             fault[0] += fault.dtype.type(1)
 

@@ -60,6 +60,31 @@ def factor(scale, weight, i):
     return scale[0]
 
 
+# Values that a graph computed.
+
+
+@kernel
+def spread(gradient, weight, scale):
+    # gradient (n k,), one value or several for each weight; weight (n,) or None
+    per = 1 if weight is None or weight.size == 0 else gradient.size // weight.size
+    for i in range(gradient.size):
+        gradient[i] += gradient.dtype.type(factor(scale, weight, i // per))
+
+
+@kernel
+def spread_once(gradient, scale, per_row):
+    # gradient (1,): that of one value for the whole batch; per_row (1,), or None where it is not a mean over rows
+    c = scale[0] if per_row is None else scale[0] / per_row[0]
+    gradient[0] += gradient.dtype.type(c)
+
+
+@kernel
+def add_shared(total, value, rows, per_row):
+    # total (1,), value (1,): one for the whole batch; rows (n,), of which only the number counts; per_row as above
+    share = 1.0 if per_row is None else per_row[0]
+    total[0] += float(value[0]) * share * float(rows.size)
+
+
 # Errors of elements. y_true, y_pred, terms (n m,) forward; dp, y_true, y_pred (n, m), weight (n,) or None backward.
 
 

@@ -72,6 +72,17 @@ def sparse_top_match(values, labels, y_pred, k):
 
 
 @kernel
+def sorted_match(values, labels, y_pred, k):
+    # y_pred: class numbers, the best first
+    zero, one = values.dtype.type(0), values.dtype.type(1)
+    for i in range(values.size):
+        values[i] = zero
+        for j in range(k if k < y_pred.shape[1] else y_pred.shape[1]):
+            if y_pred[i, j] == labels[i]:
+                values[i] = one
+
+
+@kernel
 def leave_out(weights, labels, weight, ignore):
     # weights = weight, or 1, but 0 for the label to leave out; weight (n,) or None
     zero, one = weights.dtype.type(0), weights.dtype.type(1)

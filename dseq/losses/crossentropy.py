@@ -7,8 +7,9 @@ from dseq.kernels.activation import sigmoid_forward
 from dseq.kernels.loss import row_means, row_sums
 from dseq.kernels.metric import leave_out
 from dseq.kernels.softmax import softmax_forward
+from dseq.losses.axes import sample_axis
 from dseq.losses.loss import Loss, before_activation, new_terms, new_values
-from dseq.losses.shapes import class_numbers, last_axis, one_hot
+from dseq.losses.shapes import class_numbers, mask_repeats, one_hot
 from dseq.program.floatx import epsilon
 from dseq.program.operand import flat, matrix
 
@@ -20,7 +21,7 @@ class SparseCategoricalCrossentropy(Loss):
         from_logits: Whether predictions are logits, of which the loss makes probabilities by softmax.
         ignore_class: Label of values that don't count, e.g. 255 for void pixels, or None.
         reduction: What becomes of the values, see `Loss`.
-        axis: Axis of the classes; only the last one.
+        axis: Axis of the classes.
         name: Name of the loss.
         dtype: Float type for arrays.
 
@@ -44,8 +45,8 @@ class SparseCategoricalCrossentropy(Loss):
         self.axis = axis
 
     def target(self, y_true_shape, y_pred_shape):
-        last_axis(self.name, self.axis, y_pred_shape)
-        return class_numbers("sparse_categorical_crossentropy", y_true_shape, y_pred_shape), "int32"
+        place = sample_axis(self.name, self.axis, y_pred_shape)
+        return class_numbers("sparse_categorical_crossentropy", y_true_shape, y_pred_shape, place), "int32"
 
     def counted(self, y_true):
         return None if self.ignore_class is None else y_true != self.ignore_class
@@ -64,7 +65,9 @@ class SparseCategoricalCrossentropy(Loss):
             f"{'' if ignore is None else f', or ignore_class={ignore}'}. Received: "
         )
         labels, rows, values = flat(y_true), matrix(y_pred), new_values(plan, self, y_pred)
-        plan.forward(kernels.check_labels, fault, labels, classes, ignore)
+        mask = flat(y_pred.mask)
+        repeats = mask_repeats(self.name, labels.size, mask)
+        plan.forward(kernels.check_labels, fault, labels, classes, ignore, mask, repeats)
         if self.from_logits:
             p, largest, totals = _exponentials(plan, self, y_pred)
             args = values, p, labels, rows, largest, totals
@@ -95,8 +98,12 @@ class SparseCategoricalCrossentropy(Loss):
         }
 
 
-class _Smoothed(Loss):
-    """What categorical and binary crossentropy have in common."""
+class Smoothed(Loss):
+    """The base of crossentropies whose labels may be smoothed.
+
+    Raises:
+        ValueError: If `label_smoothing` is outside of [0, 1].
+    """
 
     def __init__(self, from_logits, label_smoothing, reduction, axis, name, dtype):
         super().__init__(name, reduction, dtype)
@@ -117,13 +124,13 @@ class _Smoothed(Loss):
         }
 
 
-class CategoricalCrossentropy(_Smoothed):
+class CategoricalCrossentropy(Smoothed):
     """Crossentropy of one-hot or soft labels: `-sum(y_true * log(y_pred))` of each row.
 
     Args:
         from_logits: Whether predictions are logits, of which the loss makes probabilities by softmax.
         label_smoothing: Float in [0, 1]: how far labels are moved towards 1 / number of classes.
-        axis: Axis of the classes; only the last one.
+        axis: Axis of the classes.
         reduction: What becomes of the values, see `Loss`.
         name: Name of the loss.
         dtype: Float type for arrays.
@@ -145,7 +152,6 @@ class CategoricalCrossentropy(_Smoothed):
         super().__init__(from_logits, label_smoothing, reduction, axis, name, dtype)
 
     def target(self, y_true_shape, y_pred_shape):
-        last_axis(self.name, self.axis, y_pred_shape)
         shape = one_hot("categorical_crossentropy", y_true_shape, y_pred_shape)
         if y_pred_shape[-1] == 1:
             warnings.warn(
@@ -189,13 +195,13 @@ class CategoricalCrossentropy(_Smoothed):
             plan.backward(kernels.categorical_backward, *args, smoothing)
 
 
-class BinaryCrossentropy(_Smoothed):
+class BinaryCrossentropy(Smoothed):
     """Crossentropy of labels 0 and 1, or between: mean over the last axis, whose elements are questions of their own.
 
     Args:
         from_logits: Whether predictions are logits, of which the loss makes probabilities by sigmoid.
         label_smoothing: Float in [0, 1]: how far labels are moved towards 0.5.
-        axis: Axis of the mean; only the last one.
+        axis: Axis of the mean.
         reduction: What becomes of the values, see `Loss`.
         name: Name of the loss.
         dtype: Float type for arrays.
@@ -215,10 +221,6 @@ class BinaryCrossentropy(_Smoothed):
         dtype=None,
     ):
         super().__init__(from_logits, label_smoothing, reduction, axis, name, dtype)
-
-    def target(self, y_true_shape, y_pred_shape):
-        last_axis(self.name, self.axis, y_pred_shape)
-        return super().target(y_true_shape, y_pred_shape)
 
     def lower_values(self, plan, y_true, y_pred):
         smoothing, labels, elements = plan.constant(self.label_smoothing), flat(y_true), flat(y_pred)

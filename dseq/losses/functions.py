@@ -1,7 +1,8 @@
 """Losses as functions of arrays: one value for each sample, and each further axis but the last."""
 
-from dseq.losses import crossentropy, divergence, regression
+from dseq.losses import crossentropy, divergence, focal, overlap, regression
 from dseq.losses import hinge as hinges
+from dseq.losses.ctc import CTC
 
 
 def mean_squared_error(y_true, y_pred):
@@ -77,3 +78,46 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
     """Crossentropy of class numbers."""
     return crossentropy.SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis).call(y_true, y_pred)
+
+
+def binary_focal_crossentropy(
+    y_true,
+    y_pred,
+    apply_class_balancing=False,
+    alpha=0.25,
+    gamma=2.0,
+    from_logits=False,
+    label_smoothing=0.0,
+    axis=-1,
+):
+    """Binary crossentropy times `(1 - p) ** gamma`, with p the probability of the right answer."""
+    loss = focal.BinaryFocalCrossentropy(apply_class_balancing, alpha, gamma, from_logits, label_smoothing, axis)
+    return loss.call(y_true, y_pred)
+
+
+def categorical_focal_crossentropy(
+    y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
+):
+    """Categorical crossentropy whose terms are multiplied by `alpha * (1 - p) ** gamma`."""
+    loss = focal.CategoricalFocalCrossentropy(alpha, gamma, from_logits, label_smoothing, axis)
+    return loss.call(y_true, y_pred)
+
+
+def categorical_generalized_cross_entropy(y_true, y_pred, q):
+    """`(1 - p ** q) / q` with p the probability of the right class."""
+    return focal.CategoricalGeneralizedCrossEntropy(q).call(y_true, y_pred)
+
+
+def dice(y_true, y_pred, axis=None):
+    """One minus Dice's coefficient of the elements along `axis`, None for all."""
+    return overlap.Dice(axis=axis).call(y_true, y_pred)
+
+
+def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
+    """One minus Tversky's index of the elements along `axis`, None for all."""
+    return overlap.Tversky(alpha, beta, axis=axis).call(y_true, y_pred)
+
+
+def ctc(y_true, y_pred):
+    """Minus the logarithm of the probability of each label sequence; 0 is the blank class."""
+    return CTC().call(y_true, y_pred)

@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 
+from dseq.kernels import gate as gate_kernels
 from dseq.kernels.loss import add_weighted
-from dseq.losses.shapes import broadcast_weight, same_shape
+from dseq.losses.axes import last, sample_axis, without
+from dseq.losses.evaluation import evaluate
+from dseq.losses.shapes import broadcast_weight, mask_repeats, same_shape
 from dseq.program.floatx import standardize
 from dseq.program.naming import auto_name, snake_case
 from dseq.program.operand import Operand, flat, matrix
-from dseq.program.plan import Plan
-from dseq.program.step import Step
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
 
@@ -18,7 +19,9 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "
 class Loss:
     """The base of losses. All axes of the predictions but the last are rows, and each row gives one loss value.
 
-    A loss of dseq's own implements `lower_values` and `lower_gradient`.
+    A loss of your own implements `call(y_true, y_pred)` with operators and the functions of `dseq.ops`, as in Keras. It
+    gives a value for each sample, or several, and is compiled with its gradient. One of dseq's own implements
+    `lower_values` and `lower_gradient`.
 
     Args:
         name: Name of the loss.
@@ -63,9 +66,24 @@ class Loss:
         """
         return same_shape(self.name, y_true_shape, y_pred_shape), None
 
+    def values_shape(self, y_pred_shape) -> tuple:
+        """The shape of the loss values of one sample: that of its predictions without the axis of the vectors."""
+        return without(y_pred_shape, sample_axis(self.name, getattr(self, "axis", -1), y_pred_shape))
+
     def values_per_sample(self, y_pred_shape) -> int:
         """How many loss values one sample gives."""
-        return math.prod(y_pred_shape[:-1])
+        return math.prod(self.values_shape(y_pred_shape))
+
+    def arrange(self, plan, y_true, y_pred):
+        """Labels and predictions with their vectors along the last axis."""
+        axis = sample_axis(self.name, getattr(self, "axis", -1), y_pred.shape)
+        if len(y_true.shape) == len(y_pred.shape):
+            y_true = last(plan, y_true, [axis], f"{self.name}_labels")
+        return y_true, last(plan, y_pred, [axis], f"{self.name}_predictions")
+
+    def normalises(self, y_pred) -> bool:
+        """Whether the step itself finds out how many values count, and makes up for it in their weights."""
+        return y_pred.mask is not None
 
     def denominator(self, values, weights_sum=None) -> float:
         """What the weighted sum of the values is divided by.
@@ -91,20 +109,52 @@ class Loss:
             total: Operand of one slot, to which the sum is added.
             scale: Float64 operand of one element by which the gradient is multiplied.
         """
+        y_true, y_pred = self.arrange(plan, y_true, y_pred)
         values, saved = self.lower_values(plan, y_true, y_pred)
+        if self.normalises(y_pred):
+            weight = self._gated(plan, y_true, y_pred, values, weight)
         plan.forward(add_weighted, total, values, weight)
         self.lower_gradient(plan, y_true, y_pred, saved, weight, scale)
+
+    def _gated(self, plan, y_true, y_pred, values, weight):
+        """Weights that are 0 where a value does not count, and make up for it elsewhere as the reduction asks.
+
+        The sum of the values is divided by their number all the same, so that those that count get the weight
+        number / (how many count in the global batch).
+        """
+        mask, count = flat(y_pred.mask), values.size
+        repeats = mask_repeats(self.name, count, mask)
+        gates, weights = (
+            flat(plan.value(f"{self.name}_{what}", (count,), plan.dtype)) for what in ("gates", "weights")
+        )
+        plan.forward(gate_kernels.gate, gates, mask, self.lower_own_mask(plan, y_true, values), repeats)
+        valid = None
+        if self.reduction not in ("sum", "none", None):
+            valid = plan.value(f"{self.name}_valid", (1,), "float64", shared=True)
+            counted = weight if self.reduction == "mean_with_sample_weight" else None
+            plan.forward(gate_kernels.gate_total, valid, gates, counted)
+            plan.exchange(valid)
+        plan.forward(gate_kernels.gate_weights, weights, gates, weight, valid, plan.per_row_scale(), count)
+        return weights
+
+    def lower_own_mask(self, plan, y_true, values):
+        """Writes which values count to the loss itself into a plan: above 0 if they do. None for all."""
+        if self.counted(np.zeros(1)) is None:
+            return None
+        return self.lower_weight(plan, y_true, None)
 
     def lower_values(self, plan, y_true, y_pred):
         """Writes the values of the rows into a plan.
 
+        Args:
+            plan: The plan.
+            y_true: Operand of labels, as `arrange` gives them.
+            y_pred: Operand of predictions, with their vectors along the last axis.
+
         Returns:
             `(values, saved)`: the flat operand of values, and what `lower_gradient` wants to see again.
         """
-        raise NotImplementedError(
-            f"{type(self).__name__} has no gradient that dseq knows, and losses written in Python can't be trained "
-            "yet. Use one of `dseq.losses`."
-        )
+        raise NotImplementedError(f"{type(self).__name__} must implement `call`, or `lower_values`.")
 
     def lower_gradient(self, plan, y_true, y_pred, saved, weight, scale):
         """Writes the gradient by the predictions into a plan."""
@@ -127,14 +177,17 @@ class Loss:
         Returns:
             A NumPy number of the loss' type; for reduction None an array of values.
         """
-        values = self.call(y_true, y_pred)
+        values = np.asarray(self.call(np.asarray(y_true), np.asarray(y_pred, self.dtype)))
+        if values.ndim == 0 and sample_weight is not None:  # one value for the whole batch
+            values = np.broadcast_to(values, np.shape(sample_weight))
         weight = None if sample_weight is None else broadcast_weight(sample_weight, values.shape)
         if weight is not None:
             values = values * weight.astype(values.dtype)
         if self.reduction in ("none", None):
             return values
-        counted = self.counted(np.asarray(y_true))
-        counted = np.ones(values.shape, bool) if counted is None else counted.reshape(values.shape)
+        if values.ndim == 0:
+            return np.dtype(self.dtype).type(values)
+        counted = self._counted_values(np.asarray(y_true), values)
         weights_sum = None if weight is None else (weight * counted).sum()
         total = values.sum(dtype=np.float64) / self.denominator(int(counted.sum()), weights_sum)
         return np.dtype(self.dtype).type(total)
@@ -149,6 +202,11 @@ class Loss:
     def counted(self, y_true):
         """Which labels the mean counts, as an array of bools; None for all."""
         return None
+
+    def _counted_values(self, y_true, values):
+        """Which values the mean counts, an array of bools of their shape."""
+        counted = self.counted(y_true)
+        return np.ones(values.shape, bool) if counted is None else counted.reshape(values.shape)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""
@@ -190,46 +248,12 @@ class ElementLoss(Loss):
 
 def new_values(plan, loss, y_pred):
     """A flat operand for the loss values of the rows of predictions."""
-    return flat(plan.value(f"{loss.name}_values", (loss.values_per_sample(y_pred.shape),), plan.dtype))
+    return flat(plan.value(f"{loss.name}_values", (math.prod(y_pred.shape[:-1]),), plan.dtype))
 
 
 def new_terms(plan, loss, y_pred):
     """An operand like the predictions, for what one kernel leaves for the next."""
     return plan.value(f"{loss.name}_terms", y_pred.shape, plan.dtype)
-
-
-def evaluate(reader, y_true, y_pred) -> np.ndarray:
-    """Runs what a loss or metric writes into a plan, on arrays with samples first.
-
-    Args:
-        reader: A loss, or anything else with `target`, `values_per_sample` and `lower_values`.
-        y_true: Labels.
-        y_pred: Predictions.
-
-    Returns:
-        An array of values, of the predictions' shape without its last axis.
-
-    Raises:
-        ValueError: If shapes do not fit, or a label is no class.
-    """
-    if len(y_true) != len(y_pred):
-        raise ValueError(
-            f"`y_true` and `y_pred` must have the same number of samples. Received: {len(y_true)} and {len(y_pred)}"
-        )
-    plan = Plan(dtype=y_pred.dtype)
-    shape, dtype = reader.target(y_true.shape[1:], y_pred.shape[1:])
-    labels, predictions = plan.input("y_true", shape, dtype), plan.input("y_pred", y_pred.shape[1:])
-    values, _ = reader.lower_values(plan, labels, predictions)
-    step = Step(plan, runner="calls")
-    step.bind(len(y_pred))
-    with np.errstate(invalid="ignore"):  # NaN as a class number becomes one that is none
-        step.input("y_true")[...] = y_true.reshape(len(y_true), *shape)
-    step.input("y_pred")[...] = y_pred
-    step.compute()
-    for operand, message in plan.faults:
-        if step.tail[operand.start] != 0:
-            raise ValueError(f"{message}labels from {y_true.min()} to {y_true.max()}.")
-    return step.array(values).reshape(y_pred.shape[:-1]).copy()
 
 
 def before_activation(kernel, y_pred):

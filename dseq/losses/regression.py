@@ -2,7 +2,6 @@
 
 from dseq.kernels import loss as kernels
 from dseq.losses.loss import ElementLoss, Loss, new_values
-from dseq.losses.shapes import last_axis
 from dseq.program.floatx import epsilon
 from dseq.program.operand import matrix
 
@@ -115,7 +114,7 @@ class CosineSimilarity(Loss):
     """Minus the cosine of the angle between `y_true` and `y_pred`: -1 for the same direction, 1 for the opposite.
 
     Args:
-        axis: Axis of the vectors; only the last one.
+        axis: Axis of the vectors.
         reduction: What becomes of the values, see `Loss`.
         name: Name of the loss.
         dtype: Float type for arrays.
@@ -124,10 +123,6 @@ class CosineSimilarity(Loss):
     def __init__(self, axis=-1, reduction="sum_over_batch_size", name="cosine_similarity", dtype=None):
         super().__init__(name, reduction, dtype)
         self.axis = axis
-
-    def target(self, y_true_shape, y_pred_shape):
-        last_axis(self.name, self.axis, y_pred_shape)
-        return super().target(y_true_shape, y_pred_shape)
 
     def lower_values(self, plan, y_true, y_pred):
         values, least = new_values(plan, self, y_pred), plan.constant(epsilon() ** 2)

@@ -42,15 +42,22 @@ def one_hot(name, y_true_shape, y_pred_shape) -> tuple:
     )
 
 
-def class_numbers(name, y_true_shape, y_pred_shape) -> tuple:
-    """The shape of class numbers that belong to rows of predictions: without their last axis.
+def class_numbers(name, y_true_shape, y_pred_shape, place=None) -> tuple:
+    """The shape of class numbers that belong to predictions: without the axis of their classes.
+
+    Args:
+        name: Whose labels these are, for the message.
+        y_true_shape: Shape of one sample's labels.
+        y_pred_shape: Shape of one sample's predictions.
+        place: Place of the axis of classes in it, the last if None.
 
     Raises:
-        ValueError: If the labels have another shape, up to a last axis of one.
+        ValueError: If the labels have another shape, up to an axis of one in the place of the classes, or the last.
     """
     y_true_shape, y_pred_shape = tuple(y_true_shape), tuple(y_pred_shape)
-    lead = y_pred_shape[:-1]
-    if y_true_shape in (lead, (*lead, 1)):
+    place = len(y_pred_shape) - 1 if place is None else place
+    lead = (*y_pred_shape[:place], *y_pred_shape[place + 1 :])
+    if y_true_shape in (lead, (*lead, 1), (*y_pred_shape[:place], 1, *y_pred_shape[place + 1 :])):
         return lead
     remedy = ""
     if y_true_shape == y_pred_shape:
@@ -59,19 +66,6 @@ def class_numbers(name, y_true_shape, y_pred_shape) -> tuple:
         f"`y_true` must hold one class number for each row of `y_pred` for {name}. Received: shapes of one sample "
         f"y_true.shape={y_true_shape}, y_pred.shape={y_pred_shape}.{remedy}"
     )
-
-
-def last_axis(name, axis, y_pred_shape) -> None:
-    """Checks that a loss goes along the last axis, the only one its kernels know.
-
-    Raises:
-        ValueError: If it goes along another one.
-    """
-    if axis not in (-1, len(y_pred_shape)):  # the user counts the axis of samples
-        raise ValueError(
-            f"`axis` of {name} must be the last one. Received: axis={axis} for predictions of shape "
-            f"{(None, *y_pred_shape)}. Put a `Permute` layer in front."
-        )
 
 
 def broadcast_weight(weight, shape) -> np.ndarray:
@@ -98,6 +92,27 @@ def broadcast_weight(weight, shape) -> np.ndarray:
             f"`sample_weight` must be a number, or have one weight for each sample or each value. Received: "
             f"sample_weight.shape={given} for values of shape {tuple(shape)}"
         ) from None
+
+
+def mask_repeats(name, count, mask) -> int:
+    """How many values each element of a mask stands for.
+
+    Args:
+        name: Whose values they are, for the message.
+        count: Number of values of one sample.
+        mask: Flat operand of the mask, or None.
+
+    Raises:
+        ValueError: If it is no whole number.
+    """
+    if mask is None:
+        return 1
+    if mask.size == 0 or count % mask.size:
+        raise ValueError(
+            f"The predictions of {name} have a mask with {mask.size} steps for each sample, which must be those of its "
+            f"values. Received: {count} values for each sample. Give one for each step, or take the mask away before."
+        )
+    return count // mask.size
 
 
 def is_binary(y_pred_shape) -> bool:

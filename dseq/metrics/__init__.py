@@ -4,7 +4,9 @@ import inspect
 
 from dseq.losses import (
     binary_crossentropy,
+    binary_focal_crossentropy,
     categorical_crossentropy,
+    categorical_focal_crossentropy,
     categorical_hinge,
     hinge,
     huber,
@@ -18,6 +20,7 @@ from dseq.losses import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
+from dseq.losses import class_of as _loss_class
 from dseq.losses import get as _loss
 from dseq.losses.shapes import is_binary, is_sparse
 from dseq.metrics.accuracy import (
@@ -28,15 +31,28 @@ from dseq.metrics.accuracy import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
+from dseq.metrics.auc import AUC
+from dseq.metrics.confusion import FalseNegatives, FalsePositives, Precision, Recall, TrueNegatives, TruePositives
+from dseq.metrics.correlation import ConcordanceCorrelation, PearsonCorrelation, R2Score
+from dseq.metrics.f_score import F1Score, FBetaScore
 from dseq.metrics.functions import (
     binary_accuracy,
     categorical_accuracy,
+    concordance_correlation,
+    pearson_correlation,
     sparse_categorical_accuracy,
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )
-from dseq.metrics.hinge import CategoricalHinge, Hinge, SquaredHinge
+from dseq.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from dseq.metrics.margin import CategoricalHinge, Hinge, SquaredHinge
 from dseq.metrics.metric import Metric
+from dseq.metrics.operating_point import (
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
 from dseq.metrics.probabilistic import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -54,7 +70,10 @@ from dseq.metrics.regression import (
     MeanSquaredLogarithmicError,
     RootMeanSquaredError,
 )
+from dseq.program import registry
 from dseq.program.naming import snake_case
+
+MODULE = "keras.metrics"
 
 _comparisons = {
     binary_accuracy: BinaryAccuracy,
@@ -62,6 +81,8 @@ _comparisons = {
     sparse_categorical_accuracy: SparseCategoricalAccuracy,
     sparse_top_k_categorical_accuracy: SparseTopKCategoricalAccuracy,
     top_k_categorical_accuracy: TopKCategoricalAccuracy,
+    pearson_correlation: PearsonCorrelation,
+    concordance_correlation: ConcordanceCorrelation,
 }
 _losses = {
     binary_crossentropy: BinaryCrossentropy,
@@ -79,7 +100,10 @@ _losses = {
     squared_hinge: SquaredHinge,
 }
 _functions = _comparisons | _losses
-_classes = [*_functions.values(), Accuracy, CosineSimilarity, Mean, RootMeanSquaredError, Sum]
+_counts = [TruePositives, FalsePositives, TrueNegatives, FalseNegatives, Precision, Recall, AUC, F1Score, FBetaScore]
+_counts += [PrecisionAtRecall, RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity]
+_counts += [BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU, R2Score]
+_classes = [*_functions.values(), Accuracy, CosineSimilarity, Mean, RootMeanSquaredError, Sum, *_counts]
 _by_name = {function.__name__: kind for function, kind in _functions.items()}
 _by_name |= {snake_case(kind.__name__): kind for kind in _classes} | {kind.__name__: kind for kind in _classes}
 _abbreviations = {
@@ -129,12 +153,7 @@ def get(identifier, y_true_shape=None, y_pred_shape=None):
     if callable(identifier):
         if identifier in _functions:
             return _functions[identifier](name=identifier.__name__)
-        if hasattr(identifier, "lower_values"):
-            return MeanMetricWrapper(identifier)
-        raise ValueError(
-            "A metric must be one of `dseq.metrics`: those written in Python can't be compiled yet. "
-            f"Received: {identifier}"
-        )
+        return MeanMetricWrapper(identifier)
     raise ValueError(f"Could not interpret metric identifier: {identifier}")
 
 
@@ -161,15 +180,16 @@ def reader_of(function, **arguments):
     """The loss or comparison that a function computes, as an object that can be written into plans.
 
     Args:
-        function: A function of `dseq.losses` or `dseq.metrics`.
+        function: A function of `dseq.losses` or `dseq.metrics`, or any other.
         **arguments: Its arguments besides labels and predictions.
 
-    Raises:
-        ValueError: If it is none of them.
+    Returns:
+        The object; None if the function is neither.
     """
     if function in _comparisons:
         return _comparisons[function](**arguments)
-    return type(_loss(function))(**arguments)
+    loss = _loss_class(function)
+    return None if loss is None else loss(**arguments)
 
 
 def serialize(metric) -> dict | str | None:
@@ -177,14 +197,14 @@ def serialize(metric) -> dict | str | None:
     if metric is None:
         return None
     if not isinstance(metric, Metric):
-        return metric.__name__
+        return registry.get_registered_name(metric)
     kind = type(metric)
-    known = _by_name.get(kind.__name__) is kind
+    place = registry.place_of(kind)
     return {
-        "module": "keras.metrics" if known else kind.__module__,
+        "module": place[0] if place else kind.__module__,
         "class_name": kind.__name__,
         "config": metric.get_config(),
-        "registered_name": None if known else kind.__name__,
+        "registered_name": None if place else registry.get_registered_name(kind),
     }
 
 
@@ -193,7 +213,7 @@ def deserialize(config, custom_objects=None):
 
     Args:
         config: A dict with `class_name` and `config`, or a name.
-        custom_objects: Classes of your own, by name.
+        custom_objects: Classes and functions of your own, by name.
 
     Raises:
         ValueError: If the class is not known.
@@ -203,20 +223,30 @@ def deserialize(config, custom_objects=None):
     given = config
     if isinstance(config, str):
         config = {"class_name": config, "config": {}}
+    found = registry.find(MODULE, config, custom_objects)
     name = config.get("class_name")
     if name == "function":  # as Keras writes a metric given by name
         name, config = config.get("config"), {}
-    found = (custom_objects or {}).get(name, _by_name.get(name)) if isinstance(name, str) else None
+    if found is None and isinstance(name, str):
+        found = _by_name.get(name)
     if found is None:
         raise ValueError(f"Could not interpret metric identifier: {given}")
-    return found.from_config(config.get("config") or {})
+    if not inspect.isclass(found):
+        return get(found)
+    with registry.CustomObjectScope(custom_objects):
+        return found.from_config(config.get("config") or {})
 
+
+registry.provide(MODULE, {kind.__name__: kind for kind in (*_classes, MeanMetricWrapper, Metric)})
+registry.provide(MODULE, {function.__name__: function for function in _comparisons})
 
 __all__ = [
     *sorted(kind.__name__ for kind in _classes),
     "MeanMetricWrapper",
     "Metric",
     *sorted(function.__name__ for function in _functions),
+    "binary_focal_crossentropy",
+    "categorical_focal_crossentropy",
     "deserialize",
     "get",
     "huber",

@@ -152,21 +152,21 @@ class SparseTopKCategoricalAccuracy(_RowMatch):
         k: How many predictions are looked at.
         name: Name of the metric.
         dtype: Float type for arrays.
-        from_sorted_ids: Only False.
+        from_sorted_ids: Whether predictions are class numbers, the best first, instead of scores.
     """
 
     def __init__(self, k=5, name="sparse_top_k_categorical_accuracy", dtype=None, from_sorted_ids=False):
-        if from_sorted_ids:
-            raise ValueError("`from_sorted_ids` is not supported yet. Received: from_sorted_ids=True")
         super().__init__(name, dtype)
         self.k = k
-        self.from_sorted_ids = False
+        self.from_sorted_ids = from_sorted_ids
 
     def target(self, y_true_shape, y_pred_shape):
         return class_numbers("sparse_top_k_categorical_accuracy", y_true_shape, y_pred_shape), "int32"
 
     def lower_values(self, plan, y_true, y_pred):
-        return self._lower_rows(kernels.sparse_top_match, plan, flat(y_true), y_pred, self.k)
+        kernel = kernels.sorted_match if self.from_sorted_ids else kernels.sparse_top_match
+        return self._lower_rows(kernel, plan, flat(y_true), y_pred, self.k)
 
     def get_config(self):
-        return {**super().get_config(), "k": self.k, "from_sorted_ids": False}
+        given = {"from_sorted_ids": True} if self.from_sorted_ids else {}
+        return {**super().get_config(), "k": self.k, **given}

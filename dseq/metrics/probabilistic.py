@@ -34,7 +34,7 @@ class CategoricalCrossentropy(_LossMean):
         dtype: Float type for arrays.
         from_logits: Whether predictions are logits.
         label_smoothing: Float in [0, 1]: how far labels are moved towards equal probabilities.
-        axis: Axis of the classes; only the last one.
+        axis: Axis of the classes.
     """
 
     arguments = ("from_logits", "label_smoothing", "axis")
@@ -55,7 +55,7 @@ class SparseCategoricalCrossentropy(_LossMean):
         dtype: Float type for arrays.
         from_logits: Whether predictions are logits.
         ignore_class: Label of rows that don't count, or None.
-        axis: Axis of the classes; only the last one.
+        axis: Axis of the classes.
     """
 
     arguments = ("from_logits", "ignore_class", "axis")

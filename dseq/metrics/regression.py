@@ -91,7 +91,7 @@ class CosineSimilarity(MeanMetricWrapper):
     Args:
         name: Name of the metric.
         dtype: Float type for arrays.
-        axis: Axis of the vectors; only the last one.
+        axis: Axis of the vectors.
     """
 
     arguments = ("axis",)

@@ -65,18 +65,21 @@ def test_unknown_metrics(identifier):
         metrics.get(identifier)
 
 
-def test_metrics_written_in_python_are_refused_with_a_reason():
-    with pytest.raises(ValueError, match="can't be compiled yet. Received: "):
-        metrics.get(lambda y_true, y_pred: 0)
-    with pytest.raises(ValueError, match="can't be"):
-        metrics.MeanMetricWrapper(lambda y_true, y_pred: 0)
-    with pytest.raises(NotImplementedError, match="Mean can't watch a model's training"):
-        metrics.Mean().lower(None, None, None, None, None)
+NEEDED = {
+    "IoU": (3, [0, 2]),
+    "MeanIoU": (3,),
+    "OneHotIoU": (3, [1]),
+    "OneHotMeanIoU": (3,),
+    "PrecisionAtRecall": (0.7,),
+    "RecallAtPrecision": (0.7,),
+    "SensitivityAtSpecificity": (0.7,),
+    "SpecificityAtSensitivity": (0.7,),
+}
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 def test_configuration(kind):
-    metric = kind(name="mine")
+    metric = kind(*NEEDED.get(kind.__name__, ()), name="mine")
     copy = metrics.deserialize(metrics.serialize(metric))
     assert type(copy) is kind and copy.get_config() == metric.get_config() and copy.name == "mine"
 
@@ -91,7 +94,7 @@ def test_configuration_keeps_every_argument():
 
 
 def test_configuration_of_a_wrapped_loss_or_function():
-    for fn in (losses.Huber(0.3), metrics.MeanMetricWrapper(metrics.binary_accuracy, threshold=0.7)._fn):
+    for fn in (losses.Huber(0.3), metrics.BinaryAccuracy(threshold=0.7)):
         metric = metrics.MeanMetricWrapper(fn, name="mine")
         copy = metrics.MeanMetricWrapper.from_config(metric.get_config())
         assert copy.get_config() == metric.get_config() and type(copy._fn) is type(fn)
@@ -103,6 +106,13 @@ def test_directions():
     assert metrics.BinaryCrossentropy()._direction == "down"
     assert metrics.CosineSimilarity()._direction == "up"
     assert metrics.Mean()._direction is None
+    assert metrics.MeanMetricWrapper(losses.Huber())._direction == "down"
+    assert metrics.MeanMetricWrapper(metrics.binary_accuracy)._direction == "up"
+    assert metrics.MeanMetricWrapper(lambda y_true, y_pred: y_pred)._direction is None
+    own = metrics.MeanMetricWrapper(lambda y_true, y_pred: y_pred, name="own")
+    own._direction = "up"
+    assert own._direction == "up"
+    assert all(kind._direction == "up" for kind in (metrics.AUC, metrics.F1Score, metrics.IoU, metrics.R2Score))
 
 
 LOWERED = [
@@ -147,3 +157,12 @@ def test_lowered_sums_are_the_state_of_an_update(kind, y_true_shape, runner, wei
         metric.state += step.tail[sums.start : sums.start + metric.slots]
     np.testing.assert_allclose(metric.state, updated.state, rtol=1e-12)
     assert metric.result() == pytest.approx(updated.result(), rel=1e-12)
+
+
+def test_public_names_are_classes_and_functions():
+    """A module of the same name must not take a function's place."""
+    for module in (losses, metrics):
+        for name in module.__all__:
+            assert callable(getattr(module, name)), name
+    assert metrics.hinge is losses.hinge and metrics.hinge([[1.0]], [[0.25]]) == 0.75
+    assert type(metrics.get("hinge")) is metrics.Hinge and type(metrics.get(metrics.hinge)) is metrics.Hinge

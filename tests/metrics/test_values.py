@@ -64,10 +64,16 @@ def test_from_logits():
     assert metric(y_true, logits) == pytest.approx(3.667, abs=1e-3)
 
 
-def test_an_ignored_class_does_not_count():
-    metric = metrics.SparseCategoricalCrossentropy(ignore_class=-1)
-    assert metric([-1, 2], [[0.05, 0.95, 0], [0.1, 0.8, 0.1]]) == pytest.approx(-np.log(0.1), rel=1e-6)
-    assert metric.state[1] == 1
+def test_an_ignored_class_counts_as_0_unless_samples_are_weighted():
+    y_pred = [[0.8, 0.1, 0.1], [0.05, 0.95, 0], [0.1, 0.8, 0.1]]
+    metric = metrics.SparseCategoricalCrossentropy(ignore_class=0)
+    assert metric([0, 1, 2], y_pred) == pytest.approx(0.78462, abs=1e-4)
+    assert metric.state[1] == 3
+    metric.reset_state()
+    assert metric([0, 1, 2], y_pred, sample_weight=[0.5, 1.5, 2.0]) == pytest.approx(1.33774646, abs=1e-4)
+    assert metric.state[1] == 3.5
+    logits = metrics.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0)
+    assert logits([0, 1, 2], [[10, 1, 1], [1, 9, 0], [1, 8, 1]]) == pytest.approx(2.33409, abs=1e-4)
 
 
 def test_mean_and_sum():
@@ -117,5 +123,7 @@ def test_functions():
     np.testing.assert_array_equal(metrics.categorical_accuracy(np.eye(3)[[2, 1]], y_pred), [0, 1])
     np.testing.assert_array_equal(metrics.sparse_top_k_categorical_accuracy([2, 1], y_pred, k=2), [1, 1])
     np.testing.assert_array_equal(metrics.top_k_categorical_accuracy(np.eye(3)[[0, 1]], y_pred, k=2), [0, 1])
-    np.testing.assert_allclose(metrics.binary_accuracy([[1, 0, 0]], [[0.6, 0.6, 0.1]]), [2 / 3], rtol=1e-6)
+    np.testing.assert_array_equal(metrics.binary_accuracy([[1, 0, 0]], [[0.6, 0.6, 0.1]]), [[1, 0, 1]])
+    ids = [[2, 0, 1], [0, 2, 1]]
+    np.testing.assert_array_equal(metrics.sparse_top_k_categorical_accuracy([0, 1], ids, 2, True), [1, 0])
     np.testing.assert_allclose(metrics.mean_squared_error([[1.0, 2.0]], [[1.0, 4.0]]), [2])
