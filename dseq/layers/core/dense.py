@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dseq import activations, initializers
+from dseq import activations, constraints, initializers, regularizers
 from dseq.kernels.dense import (
     dense_backward_bias,
     dense_backward_input,
@@ -24,11 +24,11 @@ class Dense(Layer):
         use_bias: Whether a bias is added.
         kernel_initializer: Initializer of the kernel.
         bias_initializer: Initializer of the bias.
-        kernel_regularizer: Must be None.
-        bias_regularizer: Must be None.
-        activity_regularizer: Must be None.
-        kernel_constraint: Must be None.
-        bias_constraint: Must be None.
+        kernel_regularizer: Regularizer of the kernel, or None.
+        bias_regularizer: Regularizer of the bias, or None.
+        activity_regularizer: Regularizer of the output, or None.
+        kernel_constraint: Constraint of the kernel, or None.
+        bias_constraint: Constraint of the bias, or None.
         **kwargs: `name`, `trainable`, `dtype`, as for every layer.
 
     Input shape:
@@ -54,15 +54,16 @@ class Dense(Layer):
     ):
         if not isinstance(units, int | np.integer) or isinstance(units, bool) or units <= 0:
             raise ValueError(f"`units` of Dense must be a positive integer. Received: units={units!r}")
-        for option in ("kernel_regularizer", "bias_regularizer", "kernel_constraint", "bias_constraint"):
-            if locals()[option] is not None:
-                raise ValueError(f"`{option}` of Dense must be None. Received: {option}={locals()[option]!r}")
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = int(units)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.kernel = self.bias = None
 
     def build(self, input_shape):
@@ -73,9 +74,21 @@ class Dense(Layer):
             raise ValueError(
                 f"The last axis of the input of Dense must have a size. Received: {tuple(input_shape)} in {self.name!r}"
             )
-        self.kernel = self.add_weight((features, self.units), self.kernel_initializer, name="kernel")
+        self.kernel = self.add_weight(
+            (features, self.units),
+            self.kernel_initializer,
+            name="kernel",
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
         if self.use_bias:
-            self.bias = self.add_weight((self.units,), self.bias_initializer, name="bias")
+            self.bias = self.add_weight(
+                (self.units,),
+                self.bias_initializer,
+                name="bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
         self.require(min_ndim=2, axes={-1: features})
 
     def compute_output_shape(self, input_shape):
@@ -87,5 +100,5 @@ class Dense(Layer):
         plan.forward(dense_forward, matrix(y), matrix(x), w, b)
         plan.backward(dense_backward_input, matrix(x.grad), matrix(y.grad), w, first=dense_write_input)
         plan.backward(dense_backward_kernel, w.grad, matrix(x), matrix(y.grad), first=dense_write_kernel)
-        plan.backward(dense_backward_bias, b and b.grad, matrix(y.grad))
+        plan.backward(dense_backward_bias, None if b is None else b.grad, matrix(y.grad))
         return activations.lower(plan, self.activation, y)
