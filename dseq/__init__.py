@@ -11,6 +11,8 @@ from dseq import (  # noqa: E402
     backend,
     callbacks,
     config,
+    constraints,
+    data,
     datasets,
     initializers,
     layers,
@@ -18,13 +20,32 @@ from dseq import (  # noqa: E402
     metrics,
     models,
     optimizers,
+    regularizers,
+    saving,
     utils,
 )
 from dseq.layers import Input, Layer  # noqa: E402
 from dseq.models import Model, Sequential  # noqa: E402
+from dseq.parallel import communicator  # noqa: E402
 from dseq.parallel.communicator import print_once  # noqa: E402
+from dseq.program import ranks  # noqa: E402
 from dseq.program.tensor import Tensor as KerasTensor  # noqa: E402
+from dseq.program.tensor import operators  # noqa: E402
 from dseq.program.variable import Variable  # noqa: E402
+
+ranks.provide(communicator.get)
+
+
+def __getattr__(name):
+    # Only models with operations of their own need these functions and their kernels.
+    if name == "ops":
+        import dseq.ops as ops
+
+        return ops
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+operators.load = lambda: __getattr__("ops")
 
 __all__ = [
     "Input",
@@ -37,13 +58,18 @@ __all__ = [
     "backend",
     "callbacks",
     "config",
+    "constraints",
+    "data",
     "datasets",
     "initializers",
     "layers",
     "losses",
     "metrics",
     "models",
+    "ops",
     "optimizers",
     "print_once",
+    "regularizers",
+    "saving",
     "utils",
 ]

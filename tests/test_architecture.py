@@ -11,13 +11,15 @@ MODULES = sorted((ROOT / "dseq").rglob("*.py"))
 
 # From the bottom up. A part may import all parts of lower floors and, of its own floor, only those in its own group:
 # the vocabulary's words know each other, the wings know neither each other nor layers.
-VOCABULARY = ("activations", "constraints", "initializers", "layers", "losses", "metrics", "optimizers", "regularizers")
+VOCABULARY = ("constraints", "initializers", "layers", "losses", "metrics", "optimizers", "regularizers")
 FLOORS = (
     (("config",),),
     (("kernels",),),
     (("program",),),
+    (("activations",),),
+    (("ops",),),
     (VOCABULARY, ("parallel",), ("saving",)),
-    (("callbacks",), ("datasets",)),
+    (("callbacks",), ("data",), ("datasets",)),
     (("training",),),
     (("models",),),
     (("__init__", "backend", "testing", "utils"),),
@@ -29,12 +31,15 @@ PLACE = {
 EXCEPTIONS = {("config.py", "dseq.program.floatx")}
 # What may be imported from outside, and where.
 OUTSIDE = {
-    "h5py": ("saving/",),
+    "PIL": ("data/images.py",),
+    "h5py": ("saving/", "data/hdf5.py"),
     "llvmlite": ("kernels/",),
+    "matplotlib": ("callbacks/history.py",),
     "mpi4py": ("parallel/communicator.py",),
     "numba": ("kernels/",),
     "numpy": ("",),
     "rich": ("models/summary.py",),
+    "tensorboard": ("callbacks/event_file.py",),
 }
 # Nothing that a file or a user says is ever code. Pickled are compiled kernels, in a folder of their owner's alone, and
 # what the ranks of one job send each other.
@@ -147,7 +152,7 @@ BAD = {
         "callbacks may not import models",
     ),
     "mpi4py": ("parallel/flat.py", "from mpi4py import MPI", "mpi4py may only be imported in parallel/communicator.py"),
-    "h5py": ("models/model.py", "import h5py", "h5py may only be imported in saving/"),
+    "h5py": ("models/model.py", "import h5py", "h5py may only be imported in saving/, data/hdf5.py"),
     "numba": ("program/step.py", "import numba.typed", "numba may only be imported in kernels/"),
     "no dependency": ("kernels/math.py", "import scipy.special", "scipy is no dependency"),
     "eval": ("config.py", "x = eval('1')", "eval() runs text"),

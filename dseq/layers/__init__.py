@@ -6,10 +6,16 @@ from dseq.layers.activations.leaky_relu import LeakyReLU
 from dseq.layers.activations.prelu import PReLU
 from dseq.layers.activations.relu import ReLU
 from dseq.layers.activations.softmax import Softmax
+from dseq.layers.convolutional.conv1d import Conv1D
+from dseq.layers.convolutional.conv2d import Conv2D
+from dseq.layers.convolutional.conv3d import Conv3D
 from dseq.layers.core.dense import Dense
+from dseq.layers.core.einsum_dense import EinsumDense
+from dseq.layers.core.embedding import Embedding
 from dseq.layers.core.identity import Identity
 from dseq.layers.core.input_layer import Input, InputLayer
 from dseq.layers.core.lambda_layer import Lambda
+from dseq.layers.core.masking import Masking
 from dseq.layers.core.wrapper import Wrapper
 from dseq.layers.layer import Layer
 from dseq.layers.merging.add import Add, add
@@ -20,42 +26,124 @@ from dseq.layers.merging.maximum import Maximum, maximum
 from dseq.layers.merging.minimum import Minimum, minimum
 from dseq.layers.merging.multiply import Multiply, multiply
 from dseq.layers.merging.subtract import Subtract, subtract
+from dseq.layers.normalization.batch_normalization import BatchNormalization
+from dseq.layers.normalization.group_normalization import GroupNormalization
+from dseq.layers.normalization.layer_normalization import LayerNormalization
+from dseq.layers.normalization.rms_normalization import RMSNormalization
+from dseq.layers.normalization.unit_normalization import UnitNormalization
+from dseq.layers.pooling.average_pooling import AveragePooling1D, AveragePooling2D, AveragePooling3D
+from dseq.layers.pooling.global_average_pooling import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+)
+from dseq.layers.pooling.global_max_pooling import GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D
+from dseq.layers.pooling.max_pooling import MaxPooling1D, MaxPooling2D, MaxPooling3D
+from dseq.layers.preprocessing.normalization import Normalization
 from dseq.layers.preprocessing.rescaling import Rescaling
+from dseq.layers.regularization.activity_regularization import ActivityRegularization
+from dseq.layers.regularization.alpha_dropout import AlphaDropout
 from dseq.layers.regularization.dropout import Dropout
+from dseq.layers.regularization.gaussian_dropout import GaussianDropout
+from dseq.layers.regularization.gaussian_noise import GaussianNoise
+from dseq.layers.regularization.spatial_dropout import SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from dseq.layers.reshaping.flatten import Flatten
 from dseq.layers.reshaping.permute import Permute
 from dseq.layers.reshaping.repeat_vector import RepeatVector
 from dseq.layers.reshaping.reshape import Reshape
 from dseq.layers.rnn.time_distributed import TimeDistributed
 
+# Keras' other names for the same layers.
+AvgPool1D = AveragePooling1D
+AvgPool2D = AveragePooling2D
+AvgPool3D = AveragePooling3D
+Convolution1D = Conv1D
+Convolution2D = Conv2D
+Convolution3D = Conv3D
+GlobalAvgPool1D = GlobalAveragePooling1D
+GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalAvgPool3D = GlobalAveragePooling3D
+GlobalMaxPool1D = GlobalMaxPooling1D
+GlobalMaxPool2D = GlobalMaxPooling2D
+GlobalMaxPool3D = GlobalMaxPooling3D
+MaxPool1D = MaxPooling1D
+MaxPool2D = MaxPooling2D
+MaxPool3D = MaxPooling3D
+
 __all__ = [
+    "Conv1D",
+    "Conv2D",
+    "Conv3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "Convolution1D",
+    "Convolution2D",
+    "Convolution3D",
+    "MaxPool1D",
+    "GlobalMaxPool1D",
+    "MaxPool2D",
+    "GlobalMaxPool2D",
+    "MaxPool3D",
+    "GlobalMaxPool3D",
+    "AvgPool1D",
+    "GlobalAvgPool1D",
+    "AvgPool2D",
+    "GlobalAvgPool2D",
+    "AvgPool3D",
+    "GlobalAvgPool3D",
     "Activation",
+    "ActivityRegularization",
     "Add",
+    "AlphaDropout",
     "Average",
+    "BatchNormalization",
     "Concatenate",
     "Dense",
     "Dot",
     "Dropout",
     "ELU",
+    "EinsumDense",
+    "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GroupNormalization",
     "Identity",
     "Input",
     "InputLayer",
     "Lambda",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
+    "Masking",
     "Maximum",
     "Minimum",
     "Multiply",
+    "Normalization",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
     "Subtract",
     "TimeDistributed",
+    "UnitNormalization",
     "Wrapper",
     "add",
     "average",

@@ -120,8 +120,9 @@ class Parameters:
         comparison of integers. In shared memory all ranks do it together, and rank 0's values count.
         """
         if self.shared:
-            if self._seen != _takeovers:
+            if self._seen != _takeovers and any(v.home is not self for v in self.variables):
                 self._bring(self.variables)
+            self._seen = _takeovers
             return
         if self._seen == _adoptions:
             return
@@ -152,8 +153,6 @@ class Parameters:
         for variable in variables:
             variable.synchronised = True
         _count(moving, taken)
-        if variables is self.variables:
-            self._seen = _takeovers
         self.strayed = False
 
     def release(self, variable) -> None:
@@ -165,6 +164,21 @@ class Parameters:
         variable.array, variable.owner = variable.array.copy(), None
         self.strayed = True
         _count(True, False)
+
+
+def equalise(world, variables) -> None:
+    """Gives all ranks rank 0's values of variables, which go back into shared memory where they belong there.
+
+    Args:
+        world: The communicator; all ranks call this.
+        variables: List of variables, in the same order on all ranks.
+    """
+    for home in {id(v.home): v.home for v in variables if v.home is not None}.values():
+        home.recall()
+    for variable in variables:
+        if variable.home is None:
+            world.broadcast(variable.array)
+        variable.synchronised = True
 
 
 def _count(moved, taken):

@@ -44,6 +44,7 @@ class Plan:
         self.update_calls = []
         self.settle_calls = []
         self.penalties = []
+        self.metrics = []  # (metric, labels, predictions, weights) that layers add to
         self.scored = True  # False: nobody reads what `penalty` gathers
         self.regularized = True  # False: without the penalties that depend on weights alone
         self.streams = 0

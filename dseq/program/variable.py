@@ -76,9 +76,15 @@ class Variable(Operand):
         Args:
             value: An array or number of the variable's shape; it is cast to its type.
 
+        In a layer's `call` the value is a symbolic tensor that belongs to no sample, and the weight changes after each
+        step.
+
         Raises:
             ValueError: If the shape differs.
         """
+        if isinstance(value, Tensor) or is_tracing():
+            operators["assign"](self, value)
+            return self
         value = np.asarray(value)
         if tuple(value.shape) != self.shape:
             raise ValueError(
@@ -92,9 +98,13 @@ class Variable(Operand):
         return self
 
     def assign_add(self, value) -> "Variable":
+        if is_tracing():
+            return self.assign(operators["assigned"](self) + value)
         return self.assign(self.array + np.asarray(value))
 
     def assign_sub(self, value) -> "Variable":
+        if is_tracing():
+            return self.assign(operators["assigned"](self) - value)
         return self.assign(self.array - np.asarray(value))
 
     def __getstate__(self):
