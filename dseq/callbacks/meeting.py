@@ -1,6 +1,8 @@
 """Where ranks meet after the hooks of callbacks: what differs becomes the same, and who is elsewhere is told apart."""
 
 from dseq.callbacks.rates import learning_rate
+from dseq.optimizers.slots import innermost
+from dseq.program.memory import equalise
 from dseq.program.variable import Variable
 
 STOP, RATE, WEIGHTS = "stop", "learning rate", "weights"
@@ -24,7 +26,8 @@ def meet(world, model, hook) -> bool:
     """
     variable, rate = _rate(model)
     stop = bool(model.stop_training)
-    touched = any(not v.synchronised for v in model.variables)
+    slots = getattr(innermost(getattr(model, "optimizer", None)), "home", None)
+    touched = any(not v.synchronised or v.strayed for v in model.variables) or (slots is not None and slots.strayed)
     facts = [(STOP, str(stop)), (RATE, rate), (WEIGHTS, "set" if touched else "")]
     found = [dict(pairs) for pairs in world.compare(f"the callbacks, after {hook}", facts)]
     if found:
@@ -40,9 +43,9 @@ def meet(world, model, hook) -> bool:
                 )
             world.broadcast(variable.array)
     if touched:
-        for one in model.variables:
-            world.broadcast(one.array)
-            one.synchronised = True
+        equalise(world, model.variables)
+        if slots is not None:
+            slots.adopt()
     if stop:
         model.stop_training = True
     return stop

@@ -234,7 +234,8 @@ class ProgbarLogger(Callback):
             self._bar.samples_per_step = self.batch_size
 
     def _step(self, batch, logs):
-        self.seen = batch + 1
+        # The last of several steps that are run as one counts as if all were there.
+        self.seen = batch + 1 if self.target is None else min(batch + 1, self.target)
         # Most batches end here: their logs are never computed. The first is told, because it ends the compiling.
         if self._bar is not None and (batch == 0 or self._bar.due()):
             self._bar.update(self.seen, in_order(logs), finalize=False)

@@ -62,6 +62,7 @@ class Eager:
         if training:
             step.clock[0] = seeds.next_seed()  # every call draws anew
         step.compute()
+        step.settle()
         for operand, message in plan.faults:
             if step.tail[operand.start] != 0:
                 raise ValueError(message)

@@ -181,11 +181,14 @@ class Layer(Configured, Calling):
         training, before = plan.training, plan.enter(self.name, self._own_variables, operands)
         explicit = arguments[1].get("training") if arguments else None
         plan.training = training if explicit is None else bool(explicit)
+        self._lower_weight_penalties(plan)  # before the kernels: backward then runs them last, when gradients are there
         if self._is_traced:
             outputs = self._trace_for(operands, arguments, plan.training).lower(plan, operands)
         else:
             outputs = self.lower_native(plan, operands)
-        self._lower_penalties(plan, outputs)
+        if self.activity_regularizer is not None and plan.scored:
+            for y in outputs:
+                self.activity_regularizer.lower_activity(plan, y)
         if self.supports_masking:
             _pass_mask(operands, outputs)
         plan.training = training
@@ -201,7 +204,7 @@ class Layer(Configured, Calling):
         outputs = self.lower(plan, *operands)
         return outputs if isinstance(outputs, list) else [outputs]
 
-    def _lower_penalties(self, plan, outputs):
+    def _lower_weight_penalties(self, plan):
         """Regularizers and constraints, each once in a plan however often the layer is called."""
         for variable in self._trainable_variables:
             if variable.trainable and self.trainable and plan.first_time(variable):
@@ -209,9 +212,6 @@ class Layer(Configured, Calling):
                     variable.regularizer.lower(plan, variable)
                 if variable.constraint is not None and variable.grad is not None:
                     variable.constraint.lower(plan, variable)
-        if self.activity_regularizer is not None and plan.scored:
-            for y in outputs:
-                self.activity_regularizer.lower_activity(plan, y)
 
     def lower(self, plan, *inputs):
         """Appends this layer's kernels to a plan.

@@ -3,12 +3,14 @@
 import inspect
 import threading
 from contextlib import contextmanager
+from itertools import islice
 
+from dseq.kernels.cast import cast_forward
 from dseq.kernels.penalty import loss_sum, loss_sum_backward, shared_loss
 from dseq.program.graph import Graph
 from dseq.program.operand import flat
 from dseq.program.structure import flatten, pack
-from dseq.program.tensor import Tensor, tracing
+from dseq.program.tensor import Tensor, operators, tracing
 
 
 class _Stack(threading.local):
@@ -21,6 +23,18 @@ _stack = _Stack()
 def current():
     """The innermost `Trace` that is being written in this thread, or None."""
     return _stack.traces[-1] if _stack.traces else None
+
+
+def _tracing(what):
+    trace = current()
+    if trace is None:
+        raise ValueError(f"Symbolic tensors can be {what} only in the `call` of a layer or model.")
+    return trace
+
+
+operators["assign"] = lambda variable, value: _tracing("assigned to a variable").assign(variable, value)
+operators["assigned"] = lambda variable: _tracing("assigned to a variable").assigned(variable)
+operators["measure"] = lambda *given: _tracing("given to a metric").measure(*given)
 
 
 class Trace:
@@ -38,18 +52,21 @@ class Trace:
     """
 
     def __init__(self, layer, arguments, shapes, training):
-        self.losses = []
+        self._layer = layer
+        self.losses, self.metrics, self.assignments = [], [], {}
         placeholders = [Tensor(shape, dtype, shared=shared) for shape, dtype, shared in shapes]
         args, kwargs = arguments.filled(placeholders)
         if takes(layer.call, "training") and kwargs.get("training") is None:
             kwargs["training"] = training
         with self._recording(), tracing():
             result = layer.call(*args, **kwargs)
-            outputs = [_as_tensor(layer, leaf) for leaf in flatten(result)]
+            outputs = [_as_tensor(layer, self.assigned(leaf)) for leaf in flatten(result)]
             losses = [_as_tensor(layer, leaf) for leaf in self.losses]
         self.structure = pack(result, range(len(outputs)))
-        self.outputs, self._penalties = outputs, losses
-        self._graph = Graph(placeholders, [*outputs, *losses])
+        self.outputs = outputs
+        measured = [x for _, *tensors in self.metrics for x in tensors if x is not None]
+        self._counts = len(outputs), len(losses), len(measured)
+        self._graph = Graph(placeholders, [*outputs, *losses, *measured, *(v for _, v in self.assignments.values())])
 
     @contextmanager
     def _recording(self):
@@ -61,11 +78,47 @@ class Trace:
 
     def lower(self, plan, operands) -> list:
         """Writes the graph into a plan; returns the operands of the outputs."""
-        results = self._graph.lower(plan, operands)
-        outputs, losses = results[: len(self.outputs)], results[len(self.outputs) :]
+        results = iter(self._graph.lower(plan, operands))
+        outputs, losses, measured = (list(islice(results, count)) for count in self._counts)
         for operand in losses:
             _lower_loss(plan, operand)
+        measured = iter(measured)
+        for metric, *tensors in self.metrics:
+            plan.metrics.append((metric, *(None if x is None else next(measured) for x in tensors)))
+        for variable, _ in self.assignments.values():
+            plan.settle(cast_forward, flat(variable), flat(next(results)))
         return outputs
+
+    # What `call` may do besides returning something.
+
+    def measure(self, metric, y_true, y_pred, weight=None):
+        """Adds to a metric in each step.
+
+        Args:
+            metric: The metric.
+            y_true: Symbolic tensor of labels.
+            y_pred: Symbolic tensor of predictions.
+            weight: Symbolic tensor of sample weights, or None.
+        """
+        self.metrics.append((metric, y_true, y_pred, weight))
+
+    def assign(self, variable, value):
+        """Changes a weight after each step.
+
+        Raises:
+            ValueError: If the value belongs to samples, or its shape differs.
+        """
+        value = _as_tensor(self._layer, value)
+        if not value.shared or tuple(value.shape) != variable.shape:
+            raise ValueError(
+                f"What is assigned to variable {variable.path!r} in `call` must have its shape {variable.shape} and no "
+                f"batch axis; reduce over the batch first. Received: shape={value.shape}"
+            )
+        self.assignments[id(variable)] = variable, value
+
+    def assigned(self, value):
+        """The tensor that was assigned to a variable in this call; other values as they are."""
+        return self.assignments.get(id(value), (None, value))[1]
 
 
 def _as_tensor(layer, value):

@@ -12,6 +12,7 @@ from dseq.losses.shapes import broadcast_weight, mask_repeats, same_shape
 from dseq.program.floatx import standardize
 from dseq.program.naming import auto_name, snake_case
 from dseq.program.operand import Operand, flat, matrix
+from dseq.program.tensor import Tensor
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
 
@@ -175,8 +176,13 @@ class Loss:
             sample_weight: One weight for each sample or each loss value, or a number.
 
         Returns:
-            A NumPy number of the loss' type; for reduction None an array of values.
+            A NumPy number of the loss' type; for reduction None an array of values. Of symbolic tensors, as in a
+            layer's `call`, a symbolic tensor.
         """
+        if isinstance(y_true, Tensor) or isinstance(y_pred, Tensor):
+            from dseq.losses import symbolic
+
+            return symbolic.reduced(self, self.call(y_true, y_pred), sample_weight)
         values = np.asarray(self.call(np.asarray(y_true), np.asarray(y_pred, self.dtype)))
         if values.ndim == 0 and sample_weight is not None:  # one value for the whole batch
             values = np.broadcast_to(values, np.shape(sample_weight))
@@ -194,6 +200,10 @@ class Loss:
 
     def call(self, y_true, y_pred) -> np.ndarray:
         """The values of the rows, one for each sample and each axis of the predictions but the last."""
+        if isinstance(y_true, Tensor) or isinstance(y_pred, Tensor):
+            from dseq.losses import symbolic
+
+            return symbolic.values_of(self, y_true, y_pred)
         y_true, y_pred = np.asarray(y_true), np.asarray(y_pred, self.dtype)
         if y_pred.ndim < 2:  # a single row
             return self.call(y_true[None], y_pred.reshape(1, -1))[0]

@@ -9,6 +9,7 @@ from dseq.metrics.metric import Metric
 from dseq.program.operand import Operand, flat
 from dseq.program.plan import Plan
 from dseq.program.step import Step
+from dseq.program.tensor import Tensor, operators
 
 
 class LoweredMetric(Metric):
@@ -23,6 +24,9 @@ class LoweredMetric(Metric):
             sample_weight: A number, one weight for each sample or row, or where the metric looks at elements one by one
                 a weight for each of them.
         """
+        if isinstance(y_pred, Tensor):  # in a layer's `call`
+            operators["measure"](self, y_true, y_pred, sample_weight)
+            return
         y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
         kind = self.dtype if np.dtype(self.dtype).kind == "f" else "float32"
         y_pred = y_pred.astype(kind)

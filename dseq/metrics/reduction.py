@@ -11,6 +11,7 @@ from dseq.losses.shapes import broadcast_weight, mask_repeats
 from dseq.metrics.metric import Metric
 from dseq.program import registry
 from dseq.program.operand import flat
+from dseq.program.tensor import Tensor, operators
 
 
 class Sum(Metric):
@@ -123,6 +124,9 @@ class RowMean(Mean):
             y_pred: Predictions, samples first.
             sample_weight: One weight for each sample or each row, or a number.
         """
+        if isinstance(y_pred, Tensor):  # in a layer's `call`
+            operators["measure"](self, y_true, y_pred, sample_weight)
+            return
         y_true, y_pred = np.asarray(y_true), np.asarray(y_pred, self.dtype)
         if y_pred.ndim == 1:  # one number for each sample
             y_pred = y_pred[:, None]
@@ -161,7 +165,7 @@ class MeanMetricWrapper(RowMean):
         return not hasattr(self._fn, "lower_values") or super().runs_on_host
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        if hasattr(self._fn, "lower_values"):
+        if hasattr(self._fn, "lower_values") or isinstance(y_pred, Tensor):
             super().update_state(y_true, y_pred, sample_weight)
             return
         values = np.asarray(self._fn(np.asarray(y_true), np.asarray(y_pred), **self._fn_kwargs))
