@@ -7,6 +7,7 @@ import numpy as np
 from dseq import losses, metrics, optimizers
 from dseq.losses.custom import as_lowered
 from dseq.program.operand import flat
+from dseq.program.structure import flatten
 from dseq.training.watched import Watched
 
 
@@ -62,7 +63,10 @@ class Compiled:
 
     def ordered(self, logs) -> dict:
         """Logs in the order in which `evaluate` returns them: the loss, those of the outputs, the rest by name."""
-        losses = [f"{output.name}_loss" for output in self.outputs if output.loss is not None]
+        names = [output.name for output in self.outputs if output.loss is not None]
+        if isinstance(self.loss, dict) and set(names) <= set(self.loss):
+            names = [name for name in self.loss if name in names]
+        losses = [f"{name}_loss" for name in names]
         first = ["loss", *(name for name in losses if name in logs)]
         return {name: logs[name] for name in [*first, *sorted(set(logs) - set(first))]}
 
@@ -226,6 +230,8 @@ class Bound:
 
 def _per_output(value, names, what):
     """An argument of `compile` as a list with an entry for each output."""
+    if _is_nested(value):  # in the form of the outputs
+        value = flatten(value)
     if isinstance(value, dict):
         unknown, missing = set(value) - set(names), set(names) - set(value)
         if unknown or (missing and what == "loss"):
@@ -238,6 +244,15 @@ def _per_output(value, names, what):
             )
         return list(value)
     return [value] * len(names)
+
+
+def _is_nested(value):
+    """Whether a list or dict holds others that are no configurations of objects."""
+    if not isinstance(value, dict | list | tuple):
+        return False
+    parts = list(value.values() if isinstance(value, dict) else value)
+    nested = [part for part in parts if isinstance(part, dict | list | tuple)]
+    return bool(nested) and not any("class_name" in part for part in [value, *nested] if isinstance(part, dict))
 
 
 def _metrics_per_output(value, names, what):
