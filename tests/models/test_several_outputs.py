@@ -11,6 +11,7 @@ from dseq import layers
 from tests.models.zoo import fill, wave
 
 X, T1, T2 = wave((12, 3), 1), wave((12, 1), 2), np.abs(wave((12, 2), 3))
+S1, S2 = np.linspace(0.5, 2, 12), np.linspace(2, 0.1, 12)  # weights of samples
 CE = "categorical_crossentropy"
 
 
@@ -77,8 +78,7 @@ def test_weights_of_losses_in_any_form(loss, loss_weights):
 
 @pytest.mark.parametrize("loss", [[None, CE], {"o1": None, "o2": CE}])
 def test_an_output_without_a_loss(loss):
-    logs = history(loss=loss)
-    assert logs["loss"] == pytest.approx(0.8706, abs=7e-5) and logs["val_loss"] == pytest.approx(0.8703, abs=7e-5)
+    check(history(loss=loss), {"loss": 0.8706, "val_loss": 0.8703})
     model = two_heads()
     model.compile("sgd", loss, metrics=["mae", None])
     kept = model.get_layer("o1").get_weights()
@@ -121,8 +121,16 @@ def test_names_and_their_order():
     assert list(logs) == ["aa_loss", "aa_mse", "loss", "zz_loss", "zz_mae"]
     as_dict = model.evaluate(X, [T1, T2], batch_size=5, verbose=0, return_dict=True)
     assert list(as_dict) == list(logs)
-    as_list = model.evaluate(X, [T1, T2], batch_size=5, verbose=0)
-    assert sorted(as_list) == sorted(as_dict.values()) and as_list[0] == as_dict["loss"]
+    order = ["loss", "zz_loss", "aa_loss", "aa_mse", "zz_mae"]
+    assert model.evaluate(X, [T1, T2], batch_size=5, verbose=0) == [as_dict[name] for name in order]
+    logs = history(names=("zz", "aa"), loss="mse")
+    assert list(history(names=("zz", "aa"), loss="mse")) == sorted(logs), "`val_` among the others"
+
+
+def test_names_of_weighted_metrics():
+    logs = history(loss=["mse", CE], metrics=["mae", "acc"], weighted_metrics=["mae", "acc"], sample_weight=[S1, S2])
+    expected = {"o1_mae": 0.6446, "o1_weighted_mae": 0.6286, "o2_acc": 0.5833, "o2_weighted_acc": 0.5765}
+    np.testing.assert_allclose([logs[name] for name in expected], list(expected.values()), atol=7e-5)
 
 
 @pytest.mark.parametrize("method", ["train_on_batch", "test_on_batch", "evaluate"])
@@ -179,8 +187,6 @@ def test_nested_outputs(form, y):
 
 
 # Weights of samples.
-
-S1, S2 = np.linspace(0.5, 2, 12), np.linspace(2, 0.1, 12)
 
 
 @pytest.mark.parametrize("weights", [[S1, S2], {"o1": S1, "o2": S2}])

@@ -119,6 +119,16 @@ def test_an_added_loss_is_trained():
     assert logs["loss"][0] == pytest.approx(0.480141, abs=2e-6)
 
 
+@pytest.mark.parametrize("targets", [(), (wave((8, 2), 1),)], ids=["without targets", "with targets"])
+def test_an_added_loss_alone_is_trained(targets):
+    """Losses of two steps from Keras 3.15.1."""
+    x = keras.Input((5,))
+    model = fill(keras.Model(x, ActivityRegularizationLayer(0.1)(layers.Dense(2)(x))))
+    model.compile("sgd")
+    logs = model.fit(X, *targets, verbose=0, shuffle=False, epochs=2).history
+    np.testing.assert_allclose(logs["loss"], [0.01184890, 0.01179537], rtol=1e-5)
+
+
 def test_training_is_handed_down():
     layer = CustomDropout(0.5)
     np.testing.assert_array_equal(layer(X), X)
