@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from dseq.program.structure import flatten, pack
@@ -115,6 +114,8 @@ class HDF5:
         return list(dict.fromkeys(name for name in flatten([x, y, weights]) if name is not None))
 
     def _open(self):
+        import h5py  # here: most runs read no file
+
         path = self.path
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder, not an HDF5 file of samples.")
@@ -132,6 +133,8 @@ class HDF5:
             raise OSError(f"The data file {path} {state}: {error}.") from error
 
     def _dataset(self, file, name):
+        import h5py  # here: most runs read no file
+
         found = file.get(name)
         if not isinstance(found, h5py.Dataset):
             inside = []
@@ -177,6 +180,8 @@ class HDF5:
         Raises:
             OSError: If the file cannot be read there.
         """
+        import h5py  # here: most runs read no file
+
         for name, dataset in self._datasets().items():
             target, at = into[name], 0
             space, rest = dataset.id.get_space(), dataset.shape[1:]
