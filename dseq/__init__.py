@@ -22,16 +22,22 @@ from dseq import (  # noqa: E402
     optimizers,
     regularizers,
     saving,
+    tree,
     utils,
 )
+from dseq.initializers import Initializer  # noqa: E402
 from dseq.layers import Input, Layer  # noqa: E402
+from dseq.losses import Loss  # noqa: E402
+from dseq.metrics import Metric  # noqa: E402
 from dseq.models import Model, Sequential  # noqa: E402
+from dseq.optimizers import Optimizer  # noqa: E402
 from dseq.parallel import communicator  # noqa: E402
 from dseq.parallel.communicator import print_once  # noqa: E402
 from dseq.program import ranks  # noqa: E402
 from dseq.program.tensor import Tensor as KerasTensor  # noqa: E402
 from dseq.program.tensor import operators  # noqa: E402
 from dseq.program.variable import Variable  # noqa: E402
+from dseq.regularizers import Regularizer  # noqa: E402
 
 ranks.provide(communicator.get)
 
@@ -42,16 +48,36 @@ def __getattr__(name):
         import dseq.ops as ops
 
         return ops
+    if name == "random":
+        import dseq.random as random
+
+        return random
+    if name == "Operation":
+        from dseq.program.operation import Operation
+
+        return Operation
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 operators.load = lambda: __getattr__("ops")
 
+
+def version() -> str:
+    """The version of dseq."""
+    return __version__
+
+
 __all__ = [
+    "Initializer",
     "Input",
     "KerasTensor",
     "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Operation",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "Variable",
     "activations",
@@ -69,7 +95,10 @@ __all__ = [
     "ops",
     "optimizers",
     "print_once",
+    "random",
     "regularizers",
     "saving",
+    "tree",
     "utils",
+    "version",
 ]

@@ -12,6 +12,8 @@ from dseq.kernels import activation as smooth
 from dseq.kernels import rectifier
 from dseq.kernels import softmax as rows
 from dseq.program.operand import flat, matrix
+from dseq.program.tensor import Tensor, is_tracing, operators
+from dseq.program.variable import Variable
 
 
 class Activation:
@@ -58,18 +60,20 @@ class Activation:
         return Activation(self.name, self._choose, self.rowwise, **{**self.options, **given}) if given else self
 
     def __call__(self, x, *args, **options):
-        """Applies the function to an array, in float64 for a float64 array, in float32 for all else.
+        """Applies the function to an array, in float64 for a float64 array, in float32 for all else; or to a tensor.
 
         Args:
-            x: Array, or what NumPy makes one of.
+            x: Array, or what NumPy makes one of; or a symbolic tensor, as in a layer's `call`.
             *args: Options, as in Keras, by position.
             **options: The same by name.
 
         Returns:
-            A new array; of the same shape but for `glu`.
+            A new array, or a symbolic tensor; of the same shape but for `glu`.
         """
         if args or options:
             return self.with_parameters(*args, **options)(x)
+        if isinstance(x, Tensor) or (is_tracing() and isinstance(x, Variable)):
+            return operators["activation"](self, x)
         x = np.asarray(x)
         x = np.require(x, np.float64 if x.dtype == np.float64 else np.float32, "CWA")
         if self.forward is None:

@@ -5,7 +5,8 @@
 | `DSEQ_CACHE` | `$XDG_CACHE_HOME/dseq` or `~/.cache/dseq` | folder of compiled kernels; made private to its owner |
 | `DSEQ_MPI` | `auto` | `auto`: use MPI when a launcher started us; `off`: never; `on`: always |
 | `DSEQ_ABORT` | `on` | `on`: an exception on one rank ends the whole job; `off`: leave it to MPI |
-| `DSEQ_ENGINE` | `auto` | how gradients are reduced: `auto` or `flat` |
+| `DSEQ_ENGINE` | `auto` | how ranks sum gradients and update: `flat`, each on its own; `node`, in one copy of the |
+| | | parameters that all ranks of a node share; `solo`, for one rank; `auto` is `flat` |
 | `DSEQ_ISA` | `auto` | register tile of the matrix kernel: `auto`, `avx512`, `avx2`, `neon`, `plain` |
 | `DSEQ_DEBUG` | `0` | 1: say what is compiled and loaded; 2: also print the plan |
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 CHOICES = {
     "DSEQ_MPI": ("auto", "off", "on"),
     "DSEQ_ABORT": ("on", "off"),
-    "DSEQ_ENGINE": ("auto", "flat"),
+    "DSEQ_ENGINE": ("auto", "solo", "flat", "node"),
     "DSEQ_ISA": ("auto", "avx512", "avx2", "neon", "plain"),
     "DSEQ_DEBUG": ("0", "1", "2"),
 }

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+import dseq
 from dseq import activations
 from dseq.kernels import rectifier
 from dseq.program.plan import Plan
@@ -182,3 +183,18 @@ def test_without_the_compiler(tmp_path, dtype):
     for name in compiled:
         assert compiled[name].dtype == plain[name].dtype == dtype
         np.testing.assert_allclose(plain[name], compiled[name], rtol=tolerance, atol=tolerance, err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["relu", "exponential", "softmax", "glu", "linear", "leaky_relu"])
+def test_functions_take_symbolic_tensors(name):
+    function = getattr(activations, name)
+    x = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
+    inputs = dseq.Input((4,))
+    model = dseq.Model(inputs, function(dseq.layers.Rescaling(2.0)(inputs)))
+    np.testing.assert_allclose(model.predict(x, verbose=0), function(2 * x), rtol=1e-6)
+
+
+def test_options_of_functions_of_symbolic_tensors():
+    inputs = dseq.Input((3,))
+    model = dseq.Model(inputs, activations.relu(inputs, negative_slope=0.5, max_value=1.0))
+    np.testing.assert_allclose(model.predict(np.float32([[-2, 0.5, 3]]), verbose=0), [[-1, 0.5, 1]])

@@ -107,3 +107,39 @@ def mean_backward(dx, dy, kd, kh, kw, sd, sh, sw, bd, bh, bw):
                                 target = dx[i, p, q, t]
                                 for j in range(target.size):
                                     target[j] += given[j] * share
+
+
+@kernel
+def masked_mean_forward(y, x, mask):
+    # y (n, c), x (n, t, c), mask (n, t): the mean of the steps that count, 0 if none does
+    zero, one = y.dtype.type(0), y.dtype.type(1)
+    for i in range(y.shape[0]):
+        out, count = y[i], 0
+        for j in range(out.size):
+            out[j] = zero
+        for t in range(x.shape[1]):
+            if mask[i, t]:
+                step = x[i, t]
+                count += 1
+                for j in range(out.size):
+                    out[j] += step[j]
+        share = one / y.dtype.type(max(count, 1))
+        for j in range(out.size):
+            out[j] *= share
+
+
+@kernel
+def masked_mean_backward(dx, dy, mask):
+    # dx (n, t, c), dy (n, c), mask (n, t)
+    one = dy.dtype.type(1)
+    for i in range(dy.shape[0]):
+        given, count = dy[i], 0
+        for t in range(dx.shape[1]):
+            if mask[i, t]:
+                count += 1
+        share = one / dy.dtype.type(max(count, 1))
+        for t in range(dx.shape[1]):
+            if mask[i, t]:
+                to = dx[i, t]
+                for j in range(given.size):
+                    to[j] += share * given[j]

@@ -93,14 +93,11 @@ def _more(index):
     return np.uint64(index) | np.uint64(1 << 62)
 
 
-@kernel
-def uniform(out, clock, stream):
-    # out (n, m): numbers in [0, 1)
-    one = out.dtype.type(1)
-    flat = out.reshape(out.size)
-    start = clock[2] * out.shape[1]
+@inlined
+def _uniforms(flat, start, clock, stream):
+    one = flat.dtype.type(1)
     head = -start & 3  # a draw makes four words; the first may belong to the rank before
-    quads = max(out.size - head, 0) >> 2
+    quads = max(flat.size - head, 0) >> 2
     first = (start + head) >> 2
     for q in range(quads):
         a, b, c, d = draw(first + q, clock, stream)
@@ -110,7 +107,7 @@ def uniform(out, clock, stream):
         flat[i + 1] = _unit(b, f, one)
         flat[i + 2] = _unit(c, g, one)
         flat[i + 3] = _unit(d, h, one)
-    for k in range(out.size - 4 * quads):
+    for k in range(flat.size - 4 * quads):
         i = k if k < head else k + 4 * quads
         number = (start + i) >> 2
         high = pick(draw(number, clock, stream), (start + i) & 3)
@@ -129,22 +126,43 @@ def _normal_pair(first, second, one):
 
 
 @kernel
-def normal(out, clock, stream):
-    # out (n, m): numbers of mean 0 and variance 1
-    one = out.dtype.type(1)
-    flat = out.reshape(out.size)
-    start = clock[2] * out.shape[1]
+def uniform(out, clock, stream):
+    # out (n, m): numbers in [0, 1)
+    _uniforms(out.reshape(out.size), clock[2] * out.shape[1], clock, stream)
+
+
+@kernel
+def uniform_alike(out, clock, stream):
+    # out (n,): numbers in [0, 1), the same on every rank
+    _uniforms(out, 0, clock, stream)
+
+
+@inlined
+def _normals(flat, start, clock, stream):
+    one = flat.dtype.type(1)
     head = -start & 3
-    quads = max(out.size - head, 0) >> 2
+    quads = max(flat.size - head, 0) >> 2
     first = (start + head) >> 2
     for q in range(quads):
         a, b, c, d = draw(first + q, clock, stream)
         i = head + 4 * q
         flat[i], flat[i + 1] = _normal_pair(a, b, one)
         flat[i + 2], flat[i + 3] = _normal_pair(c, d, one)
-    for k in range(out.size - 4 * quads):
+    for k in range(flat.size - 4 * quads):
         i = k if k < head else k + 4 * quads
         words = draw((start + i) >> 2, clock, stream)
         place = (start + i) & 2
         cosine, sine = _normal_pair(pick(words, place), pick(words, place + 1), one)
         flat[i] = sine if (start + i) & 1 else cosine
+
+
+@kernel
+def normal(out, clock, stream):
+    # out (n, m): numbers of mean 0 and variance 1
+    _normals(out.reshape(out.size), clock[2] * out.shape[1], clock, stream)
+
+
+@kernel
+def normal_alike(out, clock, stream):
+    # out (n,): numbers of mean 0 and variance 1, the same on every rank
+    _normals(out, 0, clock, stream)

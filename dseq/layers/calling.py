@@ -69,7 +69,8 @@ class Calling(WeightHolder):
         if self._is_traced:
             kinds = [(t.shape, t.dtype, t.shared) for t in tensors]
             trace = self._trace(arguments, kinds, bool(arguments.form[1].get("training")))
-            outputs = [Tensor(t.shape, t.dtype, shared=t.shared) for t in trace.outputs]
+            shapes = trace.output_shapes(kinds)
+            outputs = [Tensor(s, t.dtype, shared=t.shared) for s, t in zip(shapes, trace.outputs, strict=True)]
             structure = trace.structure
         else:
             shapes = self.output_shapes([t.shape for t in tensors])
@@ -116,15 +117,16 @@ class Calling(WeightHolder):
             kinds: Full shape, type and sharedness of each datum among them.
             training: Whether it is to behave as in training.
         """
-        kinds = tuple(kinds)
-        constants = [repr(x) for i, x in enumerate(arguments.leaves) if i not in arguments.places]
-        key = form(arguments.form), tuple(constants), kinds, training, self.graph_version
-        if key not in self._traces:
-            with name_scope(self.name, self):
-                trace = Trace(self, arguments, kinds, training)
-            key = (*key[:-1], self.graph_version)  # layers inside may have been built only now
-            self._traces[key] = trace
-        return self._traces[key]
+        # The number of samples is known when data come: what `call` sees of it is None, with every batch.
+        kinds = tuple((s if shared else (None, *s[1:]), dtype, shared) for s, dtype, shared in kinds)
+        key = form(arguments.form), arguments.constants, kinds, training
+        known = self._traces.get((*key, self.graph_state))
+        if known is not None:
+            return known
+        with name_scope(self.name, self):
+            trace = Trace(self, arguments, kinds, training)
+        # The state now: layers inside may have been built only by this call.
+        return self._traces.get_or_make((*key, self.graph_state), lambda: trace)
 
     def _trace_for(self, operands, arguments, training):
         shapes = [x.shape if x.arena == "shared" else (None, *x.shape) for x in operands]

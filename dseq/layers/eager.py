@@ -5,6 +5,7 @@ import numpy as np
 from dseq.program import seeds
 from dseq.program.graph import Arguments
 from dseq.program.plan import PER_ROW_SCALE, Plan
+from dseq.program.recent import Recent
 from dseq.program.step import Step
 from dseq.program.structure import flatten, form, pack
 from dseq.program.tensor import Tensor
@@ -19,7 +20,7 @@ class Eager:
 
     def __init__(self, layer):
         self._layer = layer
-        self._steps = {}
+        self._steps = Recent()
 
     def clear(self) -> None:
         """Forgets all steps, as after a change of the layers inside."""
@@ -49,17 +50,15 @@ class Eager:
             raise ValueError(f"All inputs of {layer.name!r} must have the same number of samples. Received: {lengths}")
         training = bool(kwargs.get("training"))
         kinds = tuple((x.shape[1:], _kind(x, layer)) for x in arrays)
-        constants = tuple(repr(x) for i, x in enumerate(arguments.leaves) if i not in arguments.places)
-        key = layer.graph_version, training, kinds, form(arguments.form), constants
-        if key not in self._steps:
-            self._steps[key] = self._make(arguments, arrays, kinds, training)
-        plan, step, outputs, structure = self._steps[key]
+        key = layer.graph_state, training, kinds, form(arguments.form), arguments.constants
+        made = self._steps.get_or_make(key, lambda: self._make(arguments, arrays, kinds, training))
+        plan, step, outputs, structure = made
         step.bind(lengths[0])
         for i, x in enumerate(arrays):
             step.input(f"x{i}")[...] = x
         if PER_ROW_SCALE in plan.scales:
             step.set_scale(PER_ROW_SCALE, 1 / max(lengths[0], 1))
-        if training:
+        if training or plan.streams:
             step.clock[0] = seeds.next_seed()  # every call draws anew
         step.compute()
         step.settle()

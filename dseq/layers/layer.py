@@ -14,6 +14,7 @@ from dseq.layers.tracing import current
 from dseq.program import naming
 from dseq.program.floatx import standardize
 from dseq.program.graph import Arguments
+from dseq.program.recent import Recent
 from dseq.program.structure import flatten, pack
 from dseq.program.tensor import Tensor
 
@@ -115,7 +116,7 @@ class Layer(Configured, Calling):
         vars(self).update(state)
         self._lock = threading.RLock()
         self._eager = Eager(self)
-        self._traces = {}
+        self._traces = Recent()
 
     # Shapes.
 
@@ -129,8 +130,9 @@ class Layer(Configured, Calling):
             return tuple(args[0] if args else next(iter(kwargs.values())))
         arguments = Arguments(*_shapes_as_tensors(self, args, kwargs))
         self._build_for(arguments, [t.shape for t in arguments.data])
-        trace = self._trace(arguments, [(t.shape, t.dtype, False) for t in arguments.data], False)
-        return pack(trace.structure, [t.shape for t in trace.outputs])
+        kinds = [(t.shape, t.dtype, False) for t in arguments.data]
+        trace = self._trace(arguments, kinds, False)
+        return pack(trace.structure, trace.output_shapes(kinds))
 
     def require(self, ndim=None, min_ndim=None, axes=None) -> None:
         """Says what inputs must look like; `check_input` then names the layer when they don't.
@@ -160,7 +162,8 @@ class Layer(Configured, Calling):
         arguments = arguments_of(arguments, input_shapes)
         types = [t.dtype if isinstance(t, Tensor) else self.dtype for t in arguments.data]
         shared = [getattr(t, "shared", False) for t in arguments.data]
-        return [t.shape for t in self._trace(arguments, zip(input_shapes, types, shared, strict=True), False).outputs]
+        kinds = list(zip(input_shapes, types, shared, strict=True))
+        return self._trace(arguments, kinds, False).output_shapes(kinds)
 
     def native_shapes(self, input_shapes) -> list:
         """`output_shapes` of a layer that owns kernels."""

@@ -89,6 +89,16 @@ class Trace:
             plan.settle(cast_forward, flat(variable), flat(next(results)))
         return outputs
 
+    def output_shapes(self, kinds) -> list:
+        """Full shapes of the outputs; those of samples get the number of samples that all inputs have.
+
+        Args:
+            kinds: Full shape, type and sharedness of each input.
+        """
+        rows = {shape[0] for shape, _, shared in kinds if not shared}
+        rows = rows.pop() if len(rows) == 1 else None
+        return [t.shape if t.shared or t.shape[0] is not None else (rows, *t.shape[1:]) for t in self.outputs]
+
     # What `call` may do besides returning something.
 
     def measure(self, metric, y_true, y_pred, weight=None):

@@ -68,9 +68,9 @@ class WeightHolder:
                     f"in the `__init__()` method. Received: attribute {name!r}. Add the call."
                 )
         super().__setattr__(name, value)
-        # `call` may have read the attribute, and was written down with what it was then.
+        # `call` or `lower` may have read the attribute, and what they wrote down holds what it was then.
         counts = not name.startswith("_") and name not in FRAMEWORK
-        if counts and getattr(self, "_is_traced", False) and vars(self).get("built") and not is_tracing():
+        if counts and vars(self).get("built") and not is_tracing():
             self._version = new_version()
 
     # Weights.
@@ -165,7 +165,14 @@ class WeightHolder:
     @property
     def graph_version(self) -> int:
         """A number that grows whenever the layers inside become others: what was lowered before is then stale."""
-        return max([self._version, *(layer.graph_version for layer in self._sublayers())])
+        return self.graph_state[0]
+
+    @property
+    def graph_state(self) -> tuple:
+        """`graph_version`, and which layers are frozen: on both depends what is lowered."""
+        inside = [layer.graph_state for layer in self._sublayers()]
+        versions, flags = zip((self._version, (self._trainable,)), *inside, strict=True)
+        return max(versions), sum(flags, ())
 
     @property
     def variables(self) -> list:

@@ -6,6 +6,7 @@ import numpy as np
 
 from dseq.initializers.initializer import Initializer
 from dseq.layers.core.input_layer import InputLayer
+from dseq.layers.layer import Layer
 
 SETTINGS = ("_runner", "steps_per_execution")
 COMPILED = ("loss", "loss_weights", "metrics", "weighted_metrics")
@@ -34,11 +35,14 @@ def _layers(model, label):
     found = []
     for i, layer in enumerate(model.layers):
         found.append((f"{label}{i}", _layer(layer)))
-        if hasattr(layer, "layers"):
-            found += _layers(layer, f"{label}{i}.")
+        found += _parts(layer, f"{label}{i}.")
     if hasattr(model, "_nodes"):
         found.append((f"{label}graph".removeprefix("layer "), _wiring(model)))
     return found
+
+
+def _parts(layer, label):
+    return _layers(layer, label) if hasattr(layer, "layers") else []
 
 
 def _layer(layer):
@@ -57,19 +61,35 @@ def _layer(layer):
 
 
 def _wiring(model):
-    """The calls of layers by their positions: `2(0, 1)` is layer 2 called on what layers 0 and 1 gave."""
-    position = {id(layer): i for i, layer in enumerate(model.layers)}
+    """The calls of layers by their positions: `2(0, 1)` is layer 2 called on what layers 0 and 1 gave.
+
+    Operations, which are no layers, stand there with what else they were given.
+    """
+    position = {id(layer): str(i) for i, layer in enumerate(model.layers)}
     made = {}
 
     def source(tensor):
         call = made.get(id(tensor.node))
-        return f"{position[id(tensor.node.layer)]}{'' if call is None else f'@{call}'}.{tensor.index}"
+        begins = "" if call is not None else position[id(tensor.node.layer)]
+        return f"{begins}{'' if call is None else f'@{call}'}.{tensor.index}"
 
     inputs, calls = ", ".join(map(source, model.inputs)), []
     for i, node in enumerate(model._nodes):
-        calls.append(f"{position[id(node.layer)]}({', '.join(map(source, node.inputs))})")
+        called = position.get(id(node.layer)) or _operation(node.layer)
+        calls.append(f"{called}({', '.join(map(source, node.inputs))})")
         made[id(node)] = i
     return f"{inputs} -> {' '.join(calls)} -> {', '.join(map(source, model.outputs))}"
+
+
+def _operation(operation):
+    """A call of `dseq.ops`: its name, its options, and the constants and weights among its arguments."""
+    given = []
+    for index, source in enumerate(getattr(operation, "sources", ())):
+        if not isinstance(source, int):  # an integer is the number of an input
+            text = f"weight {source.shape}" if source.arena == "params" else describe(source.value)
+            given.append(f"{index}: {text}")
+    options = {k: v for k, v in getattr(operation, "options", {}).items() if v is not None}
+    return " ".join([type(operation).__name__, *given, *([describe(options)] if options else [])])
 
 
 def describe(value) -> str:
@@ -93,6 +113,8 @@ def describe(value) -> str:
     if isinstance(value, type):
         return value.__qualname__
     kind = type(value).__name__
+    if isinstance(value, Layer):  # inside a wrapper; it may have no configuration, as a Lambda of a lambda
+        return "; ".join(text for _, text in [("", _layer(value)), *_parts(value, "layer ")])
     if hasattr(value, "get_config"):
         left_out = ("name", "seed") if isinstance(value, Initializer) else ("name",)
         config = {k: v for k, v in value.get_config().items() if k not in left_out}

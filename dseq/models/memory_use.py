@@ -29,11 +29,15 @@ def memory_use(model) -> tuple[str, int, dict]:
         if model.optimizer is not None:
             sizes["optimizer slots"] = _slots(model.optimizer, trained)
     if training is not None:
-        engine = type(training.engine).__name__.lower()
+        engine = training.engine.name
         arena = {id(v) for v in training.parameters.variables}
         elsewhere = _bytes(v for v in model.variables if id(v) not in arena)
-        sizes["parameters"] = training.parameters.params.nbytes + elsewhere
+        # What the ranks of a node have once, each has a part of.
+        part = world.local_size if training.parameters.shared else 1
+        sizes["parameters"] = training.parameters.params.nbytes // part + elsewhere
         sizes["gradients"] = training.parameters.grads.nbytes
+        if "optimizer slots" in sizes:
+            sizes["optimizer slots"] //= part
     bound = training or (sessions[-1] if sessions else None)
     if bound is not None:
         sizes["activations"] = bound.step.activation_bytes

@@ -8,6 +8,7 @@ from dseq.layers.layer import Layer
 from dseq.models import configuration, facts, graph_configuration, summary
 from dseq.parallel import communicator
 from dseq.program.graph import Arguments
+from dseq.program.recent import Recent
 from dseq.program.structure import flatten, pack
 from dseq.program.tensor import Tensor
 from dseq.saving import weights as weights_file
@@ -64,7 +65,7 @@ class Model(Trainer, Layer):
             super().__init__(*args, **kwargs)
 
     def __getstate__(self):
-        state = super().__getstate__() | {"_sessions": {}, "_position": None}
+        state = super().__getstate__() | {"_sessions": Recent(), "_position": None}
         if self._compiled is not None:  # what was resolved is known by the ids of losses and metrics
             state["_compiled"] = copy.copy(self._compiled)
             state["_compiled"].outputs, state["_compiled"]._resolved = [], {}

@@ -3,11 +3,12 @@
 import numpy as np
 
 from dseq import activations
-from dseq.ops.function import Function, Spec
+from dseq.ops.function import OPERATIONS, Function, Spec
 from dseq.ops.moving import permuted
 from dseq.ops.reading import as_type, read, value
 from dseq.ops.types import as_array, float_type, type_of
 from dseq.program.operand import flat, matrix
+from dseq.program.tensor import operators
 
 
 class _Activation(Function):
@@ -129,3 +130,30 @@ softmax = _make("softmax", "Softmax", _a.softmax, "Vectors of positive numbers w
 log_softmax = _make("log_softmax", "LogSoftmax", _a.log_softmax, "The logarithm of softmax.", axis=-1)
 sparsemax = _make("sparsemax", "Sparsemax", _a.sparsemax, "The nearest vectors of the simplex.", axis=-1)
 glu = _make("glu", "Glu", _a.glu, "The first half times the sigmoid of the second.", axis=-1)
+
+
+class _Applied(_Activation):
+    """An activation function that Keras has no operation for."""
+
+    def __init__(self, activation):
+        self.activation, self.defaults = activation, activation.options
+        super().__init__()
+
+
+def apply(activation, x):
+    """An `Activation` of a symbolic tensor.
+
+    Args:
+        activation: The `Activation` with its options.
+        x: Symbolic tensor or variable.
+    """
+    if activation.forward is None:
+        return x
+    for kind in OPERATIONS.values():
+        own = getattr(kind, "activation", None)
+        if own is not None and own.name == activation.name and set(activation.options) == set(kind.defaults):
+            return kind(**activation.options)(x)
+    return _Applied(activation)(x)
+
+
+operators["activation"] = apply

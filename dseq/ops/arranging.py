@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from dseq.ops.arithmetic import multiply
+from dseq.ops.drawing import filled, is_per_sample
 from dseq.ops.function import is_symbolic
 from dseq.ops.moving import Moving
-from dseq.ops.types import as_array
+from dseq.ops.types import as_array, type_of
 
 
 class _AlongAxis(Moving):
@@ -192,6 +194,8 @@ def broadcast_to(x, shape):
         x: Tensor, variable or array.
         shape: The full shape; the batch's size is None.
     """
+    if is_per_sample(shape) and not is_symbolic([x]):
+        return multiply(filled(shape, 1, type_of(as_array(x))), x)  # a constant for each sample
     return BroadcastTo.apply(x, shape=tuple(shape))
 
 

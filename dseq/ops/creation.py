@@ -5,6 +5,7 @@ import numpy as np
 from dseq.ops.arithmetic import add, logical_and
 from dseq.ops.casting import cast
 from dseq.ops.composite import Composite
+from dseq.ops.drawing import filled, is_per_sample
 from dseq.ops.types import as_array, standard, type_of
 from dseq.program.floatx import floatx
 from dseq.program.tensor import Tensor
@@ -14,9 +15,11 @@ def zeros(shape, dtype=None):
     """An array of zeros.
 
     Args:
-        shape: Its shape.
+        shape: Its shape; in a layer's `call` the first size may be None, for a row for each sample.
         dtype: Its type; the default float type if None.
     """
+    if is_per_sample(shape):
+        return filled(shape, 0, dtype)
     return np.zeros(shape, standard(dtype or floatx()))
 
 
@@ -24,9 +27,11 @@ def ones(shape, dtype=None):
     """An array of ones.
 
     Args:
-        shape: Its shape.
+        shape: Its shape; in a layer's `call` the first size may be None, for a row for each sample.
         dtype: Its type; the default float type if None.
     """
+    if is_per_sample(shape):
+        return filled(shape, 1, dtype)
     return np.ones(shape, standard(dtype or floatx()))
 
 
@@ -39,10 +44,12 @@ def full(shape, fill_value, dtype=None):
     """An array of one value.
 
     Args:
-        shape: Its shape.
+        shape: Its shape; in a layer's `call` the first size may be None, for a row for each sample.
         fill_value: The value.
         dtype: Its type; the default float type if None.
     """
+    if is_per_sample(shape):
+        return filled(shape, fill_value, dtype)
     return np.full(shape, fill_value, standard(dtype or floatx()))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from dseq.kernels import clip as kernels
 from dseq.optimizers import update
+from dseq.optimizers.slots import release
 from dseq.optimizers.state import State, unknown
 from dseq.program.host import is_host
 from dseq.program.variable import Variable
@@ -30,7 +31,8 @@ class Applying(State):
         _run(self.weight_calls(part) if self.whole_weights else self.element_calls(part))
 
     def _part(self, variable, gradient):
-        """A weight and its gradient, wherever they lie."""
+        """A weight and its gradient, wherever they lie; in this rank's own memory."""
+        release(self, variable)
         lo, hi = self._layout.span(variable)
         cut = [a if a is None else a[lo:hi] for a in (self._average, self._accumulated)]
         slots = {name: slot[lo:hi] for name, slot in self.slots.items()}

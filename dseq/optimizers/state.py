@@ -27,6 +27,7 @@ class State:
     groups = ()
     use_ema = False
     gradient_accumulation_steps = None
+    home = None  # the `Slots` in shared memory that hold what is remembered about weights, unless a script took it out
 
     def __init__(self, name, learning_rate):
         self.name = name
@@ -148,6 +149,47 @@ class State:
         """The variables of the slots, in the order of files."""
         found = [(slot, variable) for group in self.groups for variable in self._layout.variables for slot in group]
         return [self._layout.part(self.slots[slot], v, slot, self.name) for slot, v in found]
+
+    def blocks(self) -> list:
+        """The arrays that hold what is remembered about weights: those of all weights, then those of single ones."""
+        flat = self._flat_blocks()
+        own = [v.array for v in self._part_variables if not any(_holds(array, v.array) for array in flat)]
+        return flat + own
+
+    def _flat_blocks(self):
+        return [array for array in (self._average, self._accumulated, *self.slots.values()) if array is not None]
+
+    def move(self, blocks, owner=None) -> None:
+        """Takes other arrays for `blocks`, with the same values; variables stay the same ones.
+
+        Args:
+            blocks: List of arrays, in the order of `blocks`.
+            owner: The `Slots` that share the memory of the arrays between ranks, or None.
+        """
+        before, new = self._flat_blocks(), iter(blocks)
+        if self._average is not None:
+            self._average = next(new)
+        if self._accumulated is not None:
+            self._accumulated = next(new)
+        self.slots = {name: next(new) for name in self.slots}
+        pairs = list(zip(before, self._flat_blocks(), strict=True))
+        for variable in [*self._average_variables, *self._accumulator_variables, *self._part_variables]:
+            array = variable.array
+            found = next(((old, now) for old, now in pairs if _holds(old, array)), None)
+            if found is None:
+                variable.array = next(new)
+            else:
+                start = (array.ctypes.data - found[0].ctypes.data) // array.itemsize
+                variable.array = found[1][start : start + array.size].reshape(array.shape)
+            variable.owner = owner
+
+    @property
+    def has_own_variables(self) -> bool:
+        """Whether a class of the user's has added variables, of which only it knows how they change."""
+        return bool(self._early or self._late)
+
+    def __getstate__(self):
+        return vars(self) | {"home": None}  # a copy has memory of its own
 
     def __setstate__(self, state):
         self.__dict__.update(state)
@@ -312,6 +354,12 @@ class State:
     def assign_sub(self, variable, value) -> None:
         """Subtracts from a variable."""
         variable.assign_sub(value)
+
+
+def _holds(array, part):
+    """Whether an array is a part of another one."""
+    first = array.ctypes.data
+    return first <= part.ctypes.data < first + array.nbytes
 
 
 def unknown(variable) -> str:

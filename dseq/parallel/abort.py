@@ -78,8 +78,13 @@ def say(text: str) -> None:
         data = data[os.write(2, data) :]
 
 
-def _end(text, code):
-    """Says why, unless rank 0 ends the job first for a reason of its own, and ends the job."""
+def end(text: str, code: int) -> None:
+    """Says why, unless rank 0 ends the job first for a reason of its own, and ends the job.
+
+    Args:
+        text: The message.
+        code: The exit code; 0 becomes 1.
+    """
     launch = _world or launcher.announced()
     with contextlib.suppress(KeyboardInterrupt):
         time.sleep(GRACE + min(launch.rank, 20) * GRACE / 10 if launch.rank else 0)
@@ -120,9 +125,9 @@ def _uncaught(kind, error, trace):
     if not _is_rank():
         sys.__excepthook__(kind, error, trace)
     elif issubclass(kind, KeyboardInterrupt):
-        _end("interrupted", INTERRUPTED)
+        end("interrupted", INTERRUPTED)
     else:
-        _end("".join(traceback.format_exception(kind, error, trace)), 1)
+        end("".join(traceback.format_exception(kind, error, trace)), 1)
 
 
 def _uncaught_in_thread(args):
@@ -130,7 +135,7 @@ def _uncaught_in_thread(args):
         threading.__excepthook__(args)
     elif not issubclass(args.exc_type, SystemExit):  # which ends the thread, as in Python
         text = "".join(traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback))
-        _end(f"Exception in thread {args.thread.name if args.thread else '?'}:\n{text}", 1)
+        end(f"Exception in thread {args.thread.name if args.thread else '?'}:\n{text}", 1)
 
 
 def left(world, section: str, error: BaseException) -> None:
@@ -144,9 +149,9 @@ def left(world, section: str, error: BaseException) -> None:
     if not config.abort or not _is_rank() or not world.failed_alone(section, error, PATIENCE):
         return
     if isinstance(error, KeyboardInterrupt):
-        _end(f"interrupted in {section}", INTERRUPTED)
+        end(f"interrupted in {section}", INTERRUPTED)
     if isinstance(error, SystemExit):
-        _end(
+        end(
             f"left {section} by sys.exit({error.code!r}) while other ranks are in it: ending the job",
             _status(error.code),
         )
@@ -154,7 +159,7 @@ def left(world, section: str, error: BaseException) -> None:
     # The exception has come up to the section only: above are the frames of the user's script.
     above = traceback.extract_stack(error.__traceback__.tb_frame.f_back)
     report.stack = traceback.StackSummary.from_list([*above, *report.stack])
-    _end("".join(report.format()), 1)
+    end("".join(report.format()), 1)
 
 
 class _Exit(SystemExit):
@@ -196,9 +201,9 @@ def _at_exit():
     try:
         world = _world_at_exit(seconds)
         if world is not None and world.size > 1 and not world.leave(seconds):
-            _end(f"ended with exit code {code} while other ranks go on: ending the job", code)
+            end(f"ended with exit code {code} while other ranks go on: ending the job", code)
     except KeyboardInterrupt:
-        _end("interrupted", INTERRUPTED)
+        end("interrupted", INTERRUPTED)
 
 
 def _world_at_exit(seconds):

@@ -11,6 +11,7 @@ from dseq import config
 from dseq.parallel import abort, launcher
 from dseq.parallel.alone import Alone
 from dseq.parallel.sections import Sections
+from dseq.parallel.windows import Windows
 
 CHUNK = 1 << 30  # bytes per message: counts in MPI 3 are 32-bit
 PIECE = 1 << 21  # bytes per sum inside a node with Open MPI: 16 MB and more take half the time in pieces
@@ -63,6 +64,8 @@ def _import_mpi():
     if "mpi4py.MPI" not in sys.modules and launcher.oversubscribed():
         # MPICH's collectives through shared memory spin: with more ranks than cores 1 KB takes 10 ms instead of 50 us.
         os.environ.setdefault("MPIR_CVAR_DEVICE_COLLECTIVES", "none")
+    if config.engine == "node":
+        os.environ.setdefault("OMPI_MCA_osc", "^ucx")  # which reports an error for each window that it leaves alone
     try:
         import mpi4py
 
@@ -91,7 +94,7 @@ def _import_mpi():
     return MPI
 
 
-class World(Sections):
+class World(Sections, Windows):
     """All ranks of MPI's world, on communicators of dseq's own.
 
     Every method but `section` and the attributes is collective: all ranks call it, in the same order.

@@ -2,31 +2,57 @@
 
 import numpy as np
 
+from dseq.parallel.windows import Unavailable
 from dseq.program.memory import aligned
+
+_said = set()
 
 
 class Engine:
     """What one step needs of the other ranks. This base is also the answer for a single rank: nothing.
 
-    A step computes gradients into the arena this engine allocated, calls `reduce`, updates the slice `owned`, and
-    calls `finish`.
+    A step computes gradients into the arena this engine allocated, calls `reduce`, updates the slice `owned`, calls
+    `settle` and `finish`.
 
     Args:
         communicator: From `communicator.get()`.
+
+    Attributes:
+        name: What `DSEQ_ENGINE` calls it.
+        shared: Whether ranks have one copy of the parameters together. Then all ranks write into it together only.
     """
+
+    name = "solo"
+    shared = False
 
     def __init__(self, communicator):
         self.communicator = communicator
+
+    def check(self, plan, optimizer, trainable, variables) -> None:
+        """Finds out whether this engine can train a model, and what it has to see to.
+
+        Args:
+            plan: The plan, complete but for the update.
+            optimizer: The optimizer, built.
+            trainable: List of the variables that are trained.
+            variables: List of all variables of the model.
+
+        Raises:
+            Unavailable: If it cannot; on every rank.
+        """
 
     def allocate(self, name: str, nbytes: int) -> np.ndarray:
         """Zeroed memory for an arena; an engine may give memory that other ranks see too.
 
         Args:
-            name: "params" or "grads".
+            name: "params", "grads" or "slots".
             nbytes: Size in bytes.
 
         Returns:
             A uint8 array that begins at a multiple of 64 bytes.
+
+        Raises:
+            Unavailable: If there is none; on every rank.
         """
         return aligned(nbytes)
 
@@ -37,20 +63,54 @@ class Engine:
             params: The parameter arena, changed in place.
         """
 
-    def reduce(self, grads: np.ndarray) -> None:
-        """Replaces gradients, and the sums in the tail behind them, by their sums over ranks.
+    def reduce(self, grads: np.ndarray, start: int = 0) -> np.ndarray:
+        """Sums over ranks what every rank needs, gradients that it updates weights with aside if `gather` does that.
 
         Args:
-            grads: The gradient arena with its tail, changed in place.
-        """
+            grads: The gradient arena with its tail.
+            start: Where the tail begins.
 
-    def owned(self, total: int) -> tuple[int, int]:
+        Returns:
+            The summed tail.
+        """
+        return grads[start:]
+
+    def owned(self, total: int, cuts=None) -> tuple[int, int]:
         """The slice [lo, hi) of the trainable parameters that this rank's optimizer updates.
 
         Args:
             total: Number of trainable parameters in the arena.
+            cuts: Sorted places where a slice may begin and end; any if None.
         """
         return 0, total
+
+    def pieces(self, lo: int, hi: int, whole: bool = False) -> list:
+        """The pieces (first, last) of a slice that are gathered and updated one after the other.
+
+        Args:
+            lo: First element of the slice.
+            hi: The element behind its last.
+            whole: Whether the update needs the whole slice's gradients at once.
+        """
+        return [(lo, hi)]
+
+    def gather(self, plan, grads: np.ndarray, lo: int, hi: int) -> None:
+        """Writes into a plan's update what brings a slice's gradients together, if `reduce` does not.
+
+        Args:
+            plan: The plan.
+            grads: The gradient arena.
+            lo: First element of the slice.
+            hi: The element behind its last.
+        """
+
+    def settle(self, run) -> None:
+        """Makes what follows the update on each copy of the parameters.
+
+        Args:
+            run: Function that makes it.
+        """
+        run()
 
     def finish(self, params: np.ndarray) -> None:
         """Makes every rank see the whole update.
@@ -59,21 +119,64 @@ class Engine:
             params: The parameter arena.
         """
 
+    def alone(self, function) -> None:
+        """Changes each copy of the parameters once, while nobody reads it.
+
+        Args:
+            function: Function that does.
+
+        Raises:
+            RuntimeError: If it failed on the rank that called it.
+        """
+        function()
+
 
 def get(name: str, communicator) -> Engine:
     """The engine of a name.
 
     Args:
-        name: "auto" or "flat".
+        name: "auto", "solo", "flat" or "node".
         communicator: From `communicator.get()`.
 
     Returns:
-        An engine. A single rank needs none of the named ones and gets `Solo`.
+        An engine. A single rank needs none of the others and gets `Solo`.
+
+    Raises:
+        ValueError: If there is no such engine, or it is "solo" on several ranks.
+        Unavailable: If it is "node" and the ranks have no shared memory.
     """
+    if name not in ("auto", "solo", "flat", "node"):
+        raise ValueError(f"The engine must be 'auto', 'solo', 'flat' or 'node'. Received: {name!r}")
     if communicator.size == 1:
         from dseq.parallel.solo import Solo as chosen
-    elif name in ("auto", "flat"):
-        from dseq.parallel.flat import Flat as chosen
+    elif name == "solo":
+        raise ValueError(
+            f"The engine 'solo' is for a single rank. Received: {communicator.size} ranks. Set DSEQ_ENGINE=auto, or to "
+            "train each process by itself DSEQ_MPI=off."
+        )
+    elif name == "node":
+        from dseq.parallel.node import Node as chosen
     else:
-        raise ValueError(f"The engine must be 'auto' or 'flat'. Received: {name!r}")
+        from dseq.parallel.flat import Flat as chosen
     return chosen(communicator)
+
+
+def first_possible(name: str, communicator, bind) -> Engine:
+    """The engine of a name or, where that is not possible, `Flat`; rank 0 says why, once.
+
+    Args:
+        name: As for `get`.
+        communicator: From `communicator.get()`.
+        bind: Function of an engine that makes it ready for a model; it may raise `Unavailable`, on all ranks.
+
+    Returns:
+        What `bind` returned.
+    """
+    try:
+        return bind(get(name, communicator))
+    except Unavailable as reason:
+        text = f"dseq: DSEQ_ENGINE={name} is not possible, flat takes its place: {reason}."
+        if communicator.rank == 0 and text not in _said:
+            _said.add(text)
+            print(text, flush=True)
+    return bind(get("flat", communicator))

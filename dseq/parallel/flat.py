@@ -6,14 +6,18 @@ from dseq.parallel.engine import Engine
 class Flat(Engine):
     """The simplest engine of several ranks: the arenas are flat, so nothing is packed and one call sums everything."""
 
+    name = "flat"
+
     def __init__(self, communicator):
         super().__init__(communicator)
-        self._grads = self._sum = None
+        self._grads = self._start = self._sum = self._tail = None
 
     def broadcast(self, params):
         self.communicator.broadcast(params)
 
-    def reduce(self, grads):
-        if grads is not self._grads:
-            self._grads, self._sum = grads, self.communicator.bound_sum(grads)
+    def reduce(self, grads, start=0):
+        if grads is not self._grads or start != self._start:
+            self._grads, self._start, self._tail = grads, start, grads[start:]
+            self._sum = self.communicator.bound_sum(grads)
         self._sum()
+        return self._tail

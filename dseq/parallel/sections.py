@@ -13,6 +13,7 @@ class Sections:
     """
 
     def __init__(self):
+        super().__init__()
         self._sections = []
 
     def section(self, name: str):

@@ -1,5 +1,6 @@
 """Graphs of layers and operations: their order, their shapes, and how they are written into a plan."""
 
+from dseq.program.recent import constant_key
 from dseq.program.structure import flatten, pack
 from dseq.program.tensor import Tensor
 
@@ -91,6 +92,12 @@ class Arguments:
         self.leaves = flatten(self.form)
         self.places = [i for i, leaf in enumerate(self.leaves) if is_data(leaf)]
         self.data = [self.leaves[i] for i in self.places]
+
+    @property
+    def constants(self) -> tuple:
+        """Keys of all leaves that are no data."""
+        places = set(self.places)
+        return tuple(constant_key(leaf) for i, leaf in enumerate(self.leaves) if i not in places)
 
     def filled(self, data):
         """`(args, kwargs)` with other data in the places of these."""

@@ -172,8 +172,7 @@ class Step:
         else:
             compiled = self.runner == "calls"
             self._bound = [
-                (kernel if compiled else getattr(kernel, "py_func", kernel), [self._value(a) for a in args])
-                for kernel, args in self._calls
+                (kernel if compiled else _text(kernel), [self._value(a) for a in args]) for kernel, args in self._calls
             ]
         self._host_arguments = {i: [self._value(a) for a in self._calls[i][1]] for i in self._hosts}
         self._inputs = {block.label: self.array(block) for block in self.plan.inputs}
@@ -287,6 +286,16 @@ class Step:
                     kernel(*args)
             finally:
                 restore(settings)
+
+
+def _text(kernel):
+    """A kernel's Python text; the kernel itself where the text is written in operations of the compiler's.
+
+    Such text asks whether there is a compiler, and has a twin in plain Python for when there is none.
+    """
+    text = getattr(kernel, "py_func", kernel)
+    names = text.__code__.co_names if hasattr(text, "__code__") else ()
+    return kernel if JIT and "JIT" in names else text
 
 
 def _type(argument):

@@ -93,8 +93,8 @@ class Tensor:
 
     def __array__(self, *args, **kwargs):
         raise TypeError(
-            "A symbolic tensor has no values, so NumPy can't work with it. Use the functions of `dseq.ops`; or make a model "
-            f"of it and call that on data. Received: {self!r}"
+            "A symbolic tensor has no values, so NumPy can't work with it. Use the functions of `dseq.ops`; or make a "
+            f"model of it and call that on data. Received: {self!r}"
         )
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):

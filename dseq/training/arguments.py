@@ -43,7 +43,7 @@ def agree(world, section, model, source, held_out=None, **more):
     """
     if world.size == 1:
         return
-    state = model.graph_version, id(model._compiled), tuple(map(id, model.trainable_variables))
+    state = model.graph_state, id(model._compiled), tuple(map(id, model.trainable_variables))
     known = model._agreed == state and section != "fit"  # describing a model takes as long as a small step
     facts = [("model", "as before")] if known else model.facts()
     facts += source.facts()

@@ -62,12 +62,14 @@ class Compiled:
         return self.outputs
 
     def ordered(self, logs) -> dict:
-        """Logs in the order in which `evaluate` returns them: the loss, those of the outputs, the rest by name."""
+        """Logs in the order in which `evaluate` returns them: the loss, those of the outputs, metrics whose names stand
+        in the logs as they are in the order of `compile`, the rest by name."""
         names = [output.name for output in self.outputs if output.loss is not None]
         if isinstance(self.loss, dict) and set(names) <= set(self.loss):
             names = [name for name in self.loss if name in names]
         losses = [f"{name}_loss" for name in names]
-        first = ["loss", *(name for name in losses if name in logs)]
+        own = [metric.name for output in self.outputs for _, metric, _ in output.metrics]
+        first = dict.fromkeys(["loss", *(name for name in [*losses, *own] if name in logs)])
         return {name: logs[name] for name in [*first, *sorted(set(logs) - set(first))]}
 
     def _make(self, names, targets, outputs, kinds):
@@ -149,7 +151,16 @@ class Output:
             plan: The plan, whose forward pass is written.
             y_pred: Operand of the output.
             weighted: Whether sample weights come with the data.
+
+        Raises:
+            ValueError: If the output belongs to no sample: then there is nothing for targets to be compared with.
         """
+        if (self.loss is not None or self.metrics) and not y_pred.per_row:
+            raise ValueError(
+                f"Losses and metrics compare targets with outputs sample by sample. Received: output {self.name!r} of "
+                f"shape {y_pred.shape} without a batch axis, a result over all samples. Give it to `add_loss` in the "
+                "`call` of a layer, or to `compile` no loss for it."
+            )
         labels = {label: plan.input(label, *form) for form, label in self.blocks.items()}
         bound = Bound(self)
         weight = plan.input(bound.weight_label, (self.values,)) if weighted else None

@@ -1,5 +1,6 @@
 """What `compile` adds to a model: its optimizer, losses and metrics, and the steps made for them."""
 
+from dseq.program.recent import Recent
 from dseq.training.compiled import Compiled
 from dseq.training.session import Training
 
@@ -10,7 +11,7 @@ class Compiling:
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._compiled = None
-        self._sessions = {}
+        self._sessions = Recent()
         self._epochs_run = 0
         self._agreed = None  # the state in which all ranks were found to have the same model
         self.stop_training = False
@@ -116,7 +117,8 @@ class Compiling:
             self.build_for_data(x)
         trainable = tuple(id(v) for v in self.trainable_variables)
         shapes = tuple(a.shape[1:] for a in x), tuple(a.shape[1:] for a in y or []), weighted
-        key = kind.__name__, shapes, trainable if kind is Training else None, self.graph_version
-        if key not in self._sessions:
-            self._sessions[key] = kind(self, x, y or [], weighted)
-        return self._sessions[key]
+        state = self.graph_state
+        for key in [key for key in self._sessions if key[-1][0] != state[0]]:
+            del self._sessions[key]  # of a graph that will never be again
+        key = kind.__name__, shapes, trainable if kind is Training else None, state
+        return self._sessions.get_or_make(key, lambda: kind(self, x, y or [], weighted))

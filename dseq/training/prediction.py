@@ -10,10 +10,11 @@ class Collected:
 
     Args:
         world: The communicator.
+        shared: For each output, whether it belongs to no sample: all ranks then have the same of each batch.
     """
 
-    def __init__(self, world):
-        self.world = world
+    def __init__(self, world, shared):
+        self.world, self._shared = world, shared
         self._rows = []
         self._parts = []
 
@@ -33,7 +34,7 @@ class Collected:
 
     def results(self) -> list:
         """All rows of each output, on every rank."""
-        outputs = [np.concatenate(parts) for parts in zip(*self._parts, strict=True)]
+        outputs = [np.concatenate([np.atleast_1d(part) for part in parts]) for parts in zip(*self._parts, strict=True)]
         self._parts.clear()
         size = self.world.size
         if size == 1:
@@ -46,4 +47,7 @@ class Collected:
         shift = before.T.ravel() - (np.cumsum(lengths) - lengths)
         order = np.repeat(shift, lengths) + np.arange(lengths.sum())
         totals = counts.sum(1).tolist()
-        return [self.world.allgather_rows(output, totals)[order] for output in outputs]
+        return [
+            output if shared else self.world.allgather_rows(output, totals)[order]
+            for output, shared in zip(outputs, self._shared, strict=True)
+        ]

@@ -4,14 +4,17 @@ import numpy as np
 
 from dseq import config
 from dseq.kernels.base import address, cache_folder, is_ready
-from dseq.parallel import communicator, engine
+from dseq.parallel import communicator
 from dseq.parallel.shard import shard
 from dseq.program import seeds
-from dseq.program.memory import Parameters
+from dseq.program.host import Host
+from dseq.program.memory import equalise
+from dseq.program.operand import flat
 from dseq.program.plan import CLOCK, PER_ROW_SCALE, Plan
 from dseq.program.step import Step
+from dseq.training.binding import bind, common_lines
 from dseq.training.data import Feed, conform
-from dseq.training.watched import as_log
+from dseq.training.watched import Watched, as_log
 
 
 class Session:
@@ -25,6 +28,7 @@ class Session:
     """
 
     training = False
+    sliced = False  # whether each rank updates another slice of the weights
     scored = False
     trainable = ()
 
@@ -72,7 +76,8 @@ class Session:
         """
         if feed.kinds not in self._ready:
             if world.size > 1 and not self._ready:
-                world.agree(section, [(f"call {i} of the plan", line) for i, line in enumerate(self.plan.lines())])
+                lines = common_lines(self.plan, self.sliced)
+                world.agree(section, [(f"call {i} of the plan", line) for i, line in enumerate(lines)])
             world.on_node_first(lambda: self._prepare(feed))
             self._ready.add(feed.kinds)
         self._home()
@@ -97,9 +102,7 @@ class Session:
         variables = self.model.variables
         stale = np.array([not all(v.synchronised for v in variables)], np.float64)
         if world.allreduce_sum(stale)[0]:
-            for variable in variables:
-                world.broadcast(variable.array)
-                variable.synchronised = True
+            equalise(world, variables)
 
     def feed(self, x, y=(), weights=None) -> Feed:
         """The arrays of a run, ready to be moved into the step's inputs."""
@@ -146,7 +149,9 @@ class Scored(Session):
         self._require_loss(outputs)
         lowered = zip(outputs, self.operands, strict=not alone)
         self.outputs = [output.lower(self.plan, operand, weighted) for output, operand in lowered]
-        self._local = [w for output in self.outputs for w in output.metrics if w.is_local]
+        self._watched = [w for output in self.outputs for w in output.metrics]
+        self._watched += [_watch_inside(self.plan, *given) for given in self.plan.metrics]
+        self._local = [w for w in self._watched if w.is_local]
         self._factors = np.ones(self.plan.tail_size)
         # Whether batches of the same size are divided by the same numbers.
         self._even = all(output.loss is None or output.is_even for output in self.outputs)
@@ -201,18 +206,17 @@ class Scored(Session):
                 total += output.loss_weight * value
                 if several:
                     logs[f"{output.name}_loss"] = float(value)
-            for watched in output.metrics:
-                if shared or not watched.is_local:
-                    logs |= as_log(watched.name, watched.result(self._totals, states.get(watched)))
+        for watched in self._watched:
+            if shared or not watched.is_local:
+                logs |= as_log(watched.name, watched.result(self._totals, states.get(watched)))
         total += sum(self._totals[operand.start] for operand, _ in self.plan.penalties) / rows
         logs["loss"] = float(total)
         return dict(sorted(logs.items()))
 
     def reset(self):
         super().reset()
-        for output in self.outputs:
-            for watched in output.metrics:
-                watched.reset()
+        for watched in self._watched:
+            watched.reset()
 
 
 class Training(Scored):
@@ -226,16 +230,11 @@ class Training(Scored):
         model._seed = getattr(model, "_seed", None)
 
     def _memory(self):
-        model, plan, optimizer = self.model, self.plan, self.model.optimizer
-        known = {id(v) for v in self.trainable}
-        frozen = [v for v in model.variables if id(v) not in known]
-        self.engine = engine.get(config.engine, self.world)
-        optimizer.build_once(self.trainable)  # before weights move: it may find that they are not those it knows
-        parameters = Parameters(self.trainable, frozen, plan.tail_size, plan.dtype, self.engine.allocate)
-        self.parameters = parameters
-        lo, hi = self.engine.owned(parameters.trainable_size)
-        optimizer.lower(plan, parameters.params, parameters.grads, lo, hi)
-        return parameters
+        plan = self.plan
+        self.engine, self.parameters, self.slots = bind(self.model, plan, self.trainable, self.world)
+        self.sliced = self.engine.shared
+        self._repeatable = not any(isinstance(call, Host) for call, _ in plan.forward_calls + plan.backward_calls)
+        return self.parameters
 
     def _require_loss(self, outputs):
         if all(output.loss is None for output in outputs) and not self.plan.penalties:
@@ -243,9 +242,20 @@ class Training(Scored):
 
     def _home(self):
         self.parameters.adopt()
+        self._recall()
         if self.model._seed is None:
             self.model._seed = self.world.broadcast_object(seeds.next_seed())
         self.step.clock[0] = self.model._seed
+
+    def _recall(self):
+        """Brings back what callbacks or scripts have taken out of the ranks' shared memory; all ranks together."""
+        self.parameters.recall()
+        self.slots.adopt()
+        self._recalled = True
+
+    def reset(self):
+        super().reset()
+        self._recalled = False
 
     def _synchronise(self, world):
         """The whole arena at once; also what only one rank's script set since the last run."""
@@ -284,6 +294,8 @@ class Training(Scored):
     def train(self, feed, order, lo, hi) -> None:
         """One step on the global batch `order[lo:hi]`, of which this rank computes its rows."""
         self.parameters.adopt()
+        if not self._recalled:
+            self._recall()
         optimizer = self.model.optimizer
         scale = 1.0 if self.plan.penalties else optimizer.loss_scale  # the gradients of penalties are not scaled
         if scale != self.loss_scale:
@@ -291,22 +303,36 @@ class Training(Scored):
         self._scale(feed, order, lo, hi)
         first, last = shard(hi - lo, self.world.rank, self.world.size)
         self.step.clock[1] = optimizer.step_count
-        self._run(feed, order, lo + first, lo + last, first)
-        self.engine.reduce(self.parameters.grads)
+        tail = self._reduced(feed, order, lo + first, lo + last, first)
         if self.plan.faults:
-            self._check_faults(self.step.tail, feed)
+            self._check_faults(tail, feed)
         optimizer.begin_step(1 / self.loss_scale)
         self.step.update()
         optimizer.end_step()
-        self.step.settle()
+        self.engine.settle(self.step.settle)
         self.engine.finish(self.parameters.params)
-        self._totals += self.step.tail * self._factors
+        self._totals += tail * self._factors
+
+    def _reduced(self, *batch):
+        """Computes gradients and sums; returns the sums over all ranks."""
+        parameters = self.parameters
+        self._run(*batch)
+        if not self.engine.shared:
+            return self.engine.reduce(parameters.grads, parameters.trainable_size)
+        parameters.tail[-1] = parameters.strayed or self.slots.strayed
+        tail = self.engine.reduce(parameters.grads, parameters.trainable_size)
+        if tail[-1]:  # weights were set where ranks do not meet, as while data are made
+            self._recall()
+            if self._repeatable:
+                self._run(*batch)
+                tail = self.engine.reduce(parameters.grads, parameters.trainable_size)
+        return tail[:-1]
 
     def finalize(self) -> None:
         """After the last step: an optimizer that averages weights puts the average in their place."""
         self.parameters.adopt()
-        self.model.optimizer.finalize_variable_values(self.trainable)
-        self.engine.finish(self.parameters.params)
+        self._recall()
+        self.engine.alone(lambda: self.model.optimizer.finalize_variable_values(self.trainable))
 
 
 class Testing(Scored):
@@ -317,6 +343,7 @@ class Testing(Scored):
         self._scale(feed, None, lo, hi)
         first, last = shard(hi - lo, self.world.rank, self.world.size)
         self._run(feed, None, lo + first, lo + last, first)
+        self.step.settle()
         self._totals += self.step.tail * self._factors
 
     def reduced_logs(self, world) -> dict:
@@ -343,6 +370,20 @@ class Predicting(Session):
     def predict(self, feed, lo, hi) -> list:
         """The outputs for rows lo..hi-1, valid until the next call."""
         self._run(feed, None, lo, hi, lo)
-        if self.plan.faults:
-            self._check_faults(self.step.tail, feed)
+        self.step.settle()
+        self._totals += self.step.tail
         return [self.step.array(operand) for operand in self.operands]
+
+    def check(self, world, feed) -> None:
+        """Raises on all ranks if a kernel of any rank met data it cannot use, as an index outside of a table."""
+        if self.plan.faults:
+            self._check_faults(world.allreduce_sum(self._totals), feed)
+
+
+def _watch_inside(plan, metric, y_true, y_pred, weight):
+    """A metric that a layer's `call` adds to, written into a plan."""
+    from dseq.losses.symbolic import as_labels  # here: it loads `dseq.ops`
+
+    watched = Watched(metric.name, metric, weight is not None)
+    watched.lower(plan, as_labels(plan, metric, y_true, plan.floats(y_pred)), plan.floats(y_pred), flat(weight))
+    return watched

@@ -278,8 +278,9 @@ class Trainer(Compiling):
     def _predict(self, world, data, callbacks, steps=None):
         session, feed = self._open(Predicting, data)
         session.begin(world, "predict", feed)
+        session.reset()
         callbacks.on_predict_begin()
-        collected, mine = Collected(world), None
+        collected, mine = Collected(world, [not y.per_row for y in session.operands]), None
 
         def after(i):
             callbacks.on_predict_batch_end(i, {"outputs": self.pack_outputs(mine)})
@@ -290,6 +291,7 @@ class Trainer(Compiling):
             # A row's bits do not depend on the rows beside it: the result is the same for any number of ranks.
             first, last = shard(hi - lo, world.rank, world.size)
             mine = collected.add(hi - lo, session.predict(feed, lo + first, lo + last))
+        session.check(world, feed)
         results = self.pack_outputs(collected.results())
         callbacks.on_predict_end()
         return results

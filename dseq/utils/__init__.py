@@ -1,5 +1,6 @@
 """Keras' utilities, by its names."""
 
+from dseq.backend import clear_session, is_keras_tensor, standardize_dtype
 from dseq.callbacks.progress import Progbar
 from dseq.data.images import image_dataset_from_directory
 from dseq.data.py_dataset import PyDataset
@@ -16,6 +17,7 @@ from dseq.saving.serialization import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from dseq.utils.batch_parts import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from dseq.utils.get_file import get_file
 from dseq.utils.normalize import normalize
 from dseq.utils.pad_sequences import pad_sequences
@@ -29,6 +31,7 @@ __all__ = [
     "Progbar",
     "PyDataset",
     "Sequence",
+    "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",
@@ -36,14 +39,18 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "image_dataset_from_directory",
+    "is_keras_tensor",
     "model_to_dot",
     "normalize",
+    "pack_x_y_sample_weight",
     "pad_sequences",
     "plot_model",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
+    "standardize_dtype",
     "timeseries_dataset_from_array",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]

@@ -66,7 +66,9 @@ def test_noise_shape_is_per_step():
 
 
 def test_weights_have_the_names_and_the_model_its_parameters():
-    model = keras.Sequential([keras.Input((7, 4)), layers.TimeDistributed(layers.Dense(3, name="d"), name="td")], name="m")
+    model = keras.Sequential(
+        [keras.Input((7, 4)), layers.TimeDistributed(layers.Dense(3, name="d"), name="td")], name="m"
+    )
     assert [v.path for v in model.weights] == ["m/td/d/kernel", "m/td/d/bias"]
     assert model.count_params() == 15 and model.output_shape == (None, 7, 3)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dseq.kernels.rectifier import relu_forward
 from dseq.kernels.cast import cast_forward
+from dseq.kernels.rectifier import relu_forward
 from dseq.program.memory import pack
 from dseq.program.operand import flat
 from dseq.program.plan import Plan

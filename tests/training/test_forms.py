@@ -110,3 +110,12 @@ def test_plain_lists_of_numbers():
 def test_errors(use, message):
     with pytest.raises(ValueError, match=message):
         use(network())
+
+
+def test_lists_of_results_go_in_the_order_of_compile():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae", keras.metrics.RootMeanSquaredError(name="a"), "mape"])
+    named = model.evaluate(A, P, return_dict=True, verbose=0)
+    assert set(named) == {"loss", "mae", "a", "mape"}
+    assert model.evaluate(A, P, verbose=0) == [named[name] for name in ("loss", "mae", "a", "mape")]
+    assert model.metrics_names == ["loss", "mae", "a", "mape"]

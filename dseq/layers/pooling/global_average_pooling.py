@@ -1,7 +1,8 @@
 """The mean value of each channel."""
 
-from dseq.kernels.pool import mean_backward, mean_forward
+from dseq.kernels.pool import masked_mean_backward, masked_mean_forward, mean_backward, mean_forward
 from dseq.layers.pooling.base_pooling import GlobalPooling
+from dseq.layers.reshaping.permute import permuted
 
 
 class _GlobalAveragePooling(GlobalPooling):
@@ -11,7 +12,7 @@ class _GlobalAveragePooling(GlobalPooling):
 
 
 class GlobalAveragePooling1D(_GlobalAveragePooling):
-    """The mean value of each channel over a sequence.
+    """The mean value of each channel over a sequence; with a mask, over the steps that count.
 
     Args:
         data_format: `"channels_last"`, `"channels_first"`, or None for the default of `dseq.config`.
@@ -27,6 +28,18 @@ class GlobalAveragePooling1D(_GlobalAveragePooling):
 
     def __init__(self, data_format=None, keepdims=False, **kwargs):
         super().__init__(1, data_format, keepdims, **kwargs)
+
+    def lower(self, plan, x):
+        mask = x.mask
+        if mask is None:
+            return super().lower(plan, x)
+        if self.data_format == "channels_first":
+            x = permuted(plan, x, (2, 1))
+        y = plan.value("y", x.shape[-1:])
+        plan.forward(masked_mean_forward, y, x, mask)
+        plan.backward(masked_mean_backward, x.grad, y.grad, mask)
+        last = (1,) if self.data_format == "channels_first" else ()
+        return y.reshape((*(() if last else (1,)), *y.shape, *last)) if self.keepdims else y
 
 
 class GlobalAveragePooling2D(_GlobalAveragePooling):

@@ -52,4 +52,9 @@ class TimeDistributed(Wrapper):
         steps = x.shape[0]
         with plan.folded(steps):
             (y,) = self.layer.lower_into(plan, [x.reshape(x.shape[1:])])
+        if not y.per_row:
+            raise ValueError(
+                f"The layer inside `TimeDistributed` must make something of each sample. Received: {self.layer.name!r} "
+                f"in {self.name!r}, whose output of shape {y.shape} has no batch axis."
+            )
         return y.reshape((steps, *y.shape))

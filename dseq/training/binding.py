@@ -1,0 +1,57 @@
+"""Where a training model's weights, gradients and slots lie, and who updates which: engine and optimizer meet."""
+
+from dseq import config
+from dseq.optimizers.slots import Slots
+from dseq.parallel import engine
+from dseq.program.memory import Parameters
+
+
+def bind(model, plan, trainable, world) -> tuple:
+    """Gives a model the memory it is trained in, and writes its optimizer's update into the plan.
+
+    Args:
+        model: The model, compiled.
+        plan: The plan, complete but for the update.
+        trainable: List of the variables that are trained.
+        world: The communicator.
+
+    Returns:
+        `(engine, parameters, slots)`.
+    """
+    optimizer, variables = model.optimizer, model.variables
+    known = {id(v) for v in trainable}
+    frozen = [v for v in variables if id(v) not in known]
+    optimizer.build_once(trainable)  # before weights move: it may find that they are not those it knows
+
+    def with_engine(chosen):
+        chosen.check(plan, optimizer, trainable, variables)
+        tail = plan.tail_size + chosen.shared  # one more: whether on some rank weights have left shared memory
+        alone = chosen.alone if chosen.shared else None
+        parameters = Parameters(trainable, frozen, tail, plan.dtype, chosen.allocate, alone)
+        slots = Slots.of(optimizer, chosen.allocate, alone)
+        whole, total = optimizer.needs_whole_weights, parameters.trainable_size
+        cuts = [lo for lo, _ in parameters.bounds] + [total]
+        for lo, hi in chosen.pieces(*chosen.owned(total, cuts if whole else None), whole):
+            chosen.gather(plan, parameters.grads, lo, hi)
+            optimizer.lower(plan, parameters.params, parameters.grads, lo, hi)
+        return chosen, parameters, slots
+
+    bound = engine.first_possible(config.engine, world, with_engine)
+    if config.debug and world.rank == 0:
+        print(f"dseq: engine {bound[0].name} on {world.size} rank(s)", flush=True)
+    return bound
+
+
+def common_lines(plan, shared) -> list[str]:
+    """The calls of a plan that are the same on all ranks, as text.
+
+    Args:
+        plan: The plan.
+        shared: Whether each rank updates another slice of the weights.
+    """
+    lines = plan.lines()
+    if shared:
+        behind = len(plan.settle_calls)
+        before = len(lines) - behind - len(plan.update_calls)
+        lines[before : len(lines) - behind] = []
+    return lines
