@@ -36,9 +36,9 @@ class LossValues(Operation):
         loss, y_pred = self.loss, plan.floats(y_pred)
         if y_true.grad is not None:
             raise ValueError(
-                f"The labels of loss {loss.name!r} depend on weights that are trained, and a loss has a gradient by its "
-                "predictions only. Received: such labels in a layer's `call`. Use `dseq.ops.stop_gradient` on them, or "
-                "write the loss with `dseq.ops`."
+                f"The labels of loss {loss.name!r} depend on weights that are trained, and a loss has a gradient by "
+                "its predictions only. Received: such labels in a layer's `call`. Use `dseq.ops.stop_gradient` on "
+                "them, or write the loss with `dseq.ops`."
             )
         shape = loss.values_shape(y_pred.shape)
         labels, predictions = loss.arrange(plan, as_labels(plan, loss, y_true, y_pred), y_pred)

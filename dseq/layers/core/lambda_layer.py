@@ -12,9 +12,9 @@ from dseq.program.tensor import Tensor, tracing
 class Lambda(Layer):
     """Applies a function.
 
-    A function written with operators, layers and `dseq.ops` becomes part of the compiled step, gradient and all. One of
-    NumPy arrays, plain or compiled by Numba, is called from the step as it is; to train through it, its gradient must be
-    given.
+    A function written with operators, layers and `dseq.ops` becomes part of the compiled step, gradient and all. One
+    of NumPy arrays, plain or compiled by Numba, is called from the step as it is; to train through it, its gradient
+    must be given.
 
     Args:
         function: Takes the input (or the list of inputs) with the batch axis first, and `arguments`; gives the output.
@@ -149,8 +149,8 @@ class Lambda(Layer):
     def _require_gradient(self):
         if self.gradient is None:
             raise ValueError(
-                f"Lambda {self.name!r} is a function of NumPy arrays, and a gradient must flow through it. Received: no "
-                "`gradient`. Give `gradient=`, or write the function with operators and `dseq.ops`."
+                f"Lambda {self.name!r} is a function of NumPy arrays, and a gradient must flow through it. Received: "
+                "no `gradient`. Give `gradient=`, or write the function with operators and `dseq.ops`."
             )
 
     def _backward(self, index):
