@@ -28,7 +28,7 @@ def test_parts_of_softmax(dtype, tolerance, shape):
 @pytest.mark.parametrize(("ignore", "expected"), [(None, 3), (-1, 2), (7, 2), (1, 3)])
 def test_check_labels(ignore, expected):
     fault = np.zeros(1, "f4")
-    kernels.check_labels(fault, np.array([0, -1, 7, 1, 3, 2], "i4"), 3, ignore)
+    kernels.check_labels(fault, np.array([0, -1, 7, 1, 3, 2], "i4"), 3, ignore, None, 1)
     assert fault[0] == expected
 
 

@@ -135,3 +135,13 @@ EXPECTED = {
     ("masked_sum", True): ([15.77179, 11.64377, 9.648224, 8.371388, 7.395746, 6.528886, 0.4192943], 1.027127),
     ("masked_mean", True): ([0.6478944, 0.6310891, 0.6143867, 0.5976332, 0.5808738, 0.5646819, 0.564682], 0.261564),
 }
+
+
+def check(case, result) -> None:
+    """Raises if a run differs from Keras by more than rounding."""
+    losses, weights = result
+    expected, total = EXPECTED[case]
+    np.testing.assert_allclose(losses, expected, rtol=2e-5, err_msg=str(case))
+    # Sums of weights of both signs, which mape drives to 1e6.
+    scale = max(1.0, np.abs(expected).max() ** 0.5)
+    np.testing.assert_allclose(weights, total, rtol=2e-5, atol=2e-5 * scale, err_msg=str(case))
