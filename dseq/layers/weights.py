@@ -1,5 +1,6 @@
 """What a layer holds: its weights, and the layers inside it."""
 
+from itertools import chain
 from math import prod
 
 import numpy as np
@@ -172,7 +173,7 @@ class WeightHolder:
         """`graph_version`, and which layers are frozen: on both depends what is lowered."""
         inside = [layer.graph_state for layer in self._sublayers()]
         versions, flags = zip((self._version, (self._trainable,)), *inside, strict=True)
-        return max(versions), sum(flags, ())
+        return max(versions), tuple(chain.from_iterable(flags))
 
     @property
     def variables(self) -> list:

@@ -115,10 +115,10 @@ class Compiling:
         """The bound step for data of these shapes; made once."""
         if not self.built:
             self.build_for_data(x)
-        trainable = tuple(id(v) for v in self.trainable_variables)
+        trainable = tuple(id(v) for v in self.trainable_variables) if kind is Training else None
         shapes = tuple(a.shape[1:] for a in x), tuple(a.shape[1:] for a in y or []), weighted
         state = self.graph_state
         for key in [key for key in self._sessions if key[-1][0] != state[0]]:
             del self._sessions[key]  # of a graph that will never be again
-        key = kind.__name__, shapes, trainable if kind is Training else None, state
+        key = kind.__name__, shapes, trainable, state
         return self._sessions.get_or_make(key, lambda: kind(self, x, y or [], weighted))

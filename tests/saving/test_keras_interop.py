@@ -48,7 +48,8 @@ def test_dseq_loads_what_keras_saved(folder, case):
 
 def compare(saved, loaded):
     assert saved["iterations"] == loaded["iterations"] == 3
-    np.testing.assert_allclose(loaded["predictions"], saved["predictions"], atol=1e-6)
+    # Normalisation divides small differences by small deviations.
+    np.testing.assert_allclose(loaded["predictions"], saved["predictions"], rtol=1e-5, atol=1e-6)
     weights = [key for key in saved.files if key.startswith("weight")]
     assert weights
     for key in weights:
