@@ -238,7 +238,7 @@ def test_an_allocation_that_fails_on_one_rank(program):
             try:
                 world.shared_bytes(1000)
             except windows.Unavailable as error:
-                print("refused", error)
+                print(f"refused {error}\\n", end="", flush=True)  # one write: ranks' pieces could mix
         world._mpi = real_mpi
         assert not world.shared_bytes(1000).any()
         """
