@@ -6,7 +6,7 @@ from dseq.parallel import abort
 
 abort.install()  # before anything can fail: one rank's exception must end the job
 
-from dseq import (  # noqa: E402
+from dseq import (
     activations,
     backend,
     callbacks,
@@ -25,19 +25,19 @@ from dseq import (  # noqa: E402
     tree,
     utils,
 )
-from dseq.initializers import Initializer  # noqa: E402
-from dseq.layers import Input, Layer  # noqa: E402
-from dseq.losses import Loss  # noqa: E402
-from dseq.metrics import Metric  # noqa: E402
-from dseq.models import Model, Sequential  # noqa: E402
-from dseq.optimizers import Optimizer  # noqa: E402
-from dseq.parallel import communicator  # noqa: E402
-from dseq.parallel.communicator import print_once  # noqa: E402
-from dseq.program import ranks  # noqa: E402
-from dseq.program.tensor import Tensor as KerasTensor  # noqa: E402
-from dseq.program.tensor import operators  # noqa: E402
-from dseq.program.variable import Variable  # noqa: E402
-from dseq.regularizers import Regularizer  # noqa: E402
+from dseq.initializers import Initializer
+from dseq.layers import Input, Layer
+from dseq.losses import Loss
+from dseq.metrics import Metric
+from dseq.models import Model, Sequential
+from dseq.optimizers import Optimizer
+from dseq.parallel import communicator
+from dseq.parallel.communicator import print_once
+from dseq.program import ranks
+from dseq.program.tensor import Tensor as KerasTensor
+from dseq.program.tensor import operators
+from dseq.program.variable import Variable
+from dseq.regularizers import Regularizer
 
 ranks.provide(communicator.get)
 

@@ -49,8 +49,9 @@ class CSVLogger(Callback):
         if self.append and os.path.exists(self.filename):
             with open(self.filename, encoding="utf-8") as file:
                 self.append_header = not file.readline()
-        # Closed at the end of training; the `csv` module ends lines itself.
-        self.csv_file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")  # noqa: SIM115
+        mode = "a" if self.append else "w"
+        # Without `with`: the file stays open until the end of training. The `csv` module ends lines itself.
+        self.csv_file = open(self.filename, mode, newline="", encoding="utf-8")  # noqa: SIM115
 
     def on_epoch_end(self, epoch, logs=None):
         if self.csv_file is None:  # not rank 0

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 
+from dseq import regularizers
 from dseq.layers.building import build_once, misfit
 from dseq.layers.calling import Calling, arguments_of
 from dseq.layers.configured import Configured
@@ -95,11 +96,7 @@ class Layer(Configured, Calling):
         self.name = name or naming.auto_name(naming.snake_case(kind))
         self.dtype = standardize(dtype["config"]["name"] if isinstance(dtype, dict) else dtype)
         self.autocast = autocast
-        self.activity_regularizer = activity_regularizer
-        if activity_regularizer is not None:
-            from dseq import regularizers
-
-            self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
         self.first_input_shape = None if input_shape is None else tuple(input_shape)
         self._inbound_nodes = []

@@ -5,7 +5,7 @@ from math import prod
 
 import numpy as np
 
-from dseq import initializers
+from dseq import constraints, initializers, regularizers
 from dseq.layers.building import new_version, weight_path
 from dseq.layers.tracking import TrackedDict, TrackedList, tracked
 from dseq.program.tensor import is_tracing
@@ -113,14 +113,8 @@ class WeightHolder:
         values = initializers.get(initializer or "glorot_uniform")(shape, dtype=dtype or self.dtype)
         path = weight_path(self, name)
         variable = Variable(values, dtype or self.dtype, name, path, trainable and self.trainable)
-        if regularizer is not None:
-            from dseq import regularizers
-
-            variable.regularizer = regularizers.get(regularizer)
-        if constraint is not None:
-            from dseq import constraints
-
-            variable.constraint = constraints.get(constraint)
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
         (self._trainable_variables if trainable else self._non_trainable_variables).append(variable)
         return variable
 

@@ -158,3 +158,24 @@ def test_a_layer_called_on_other_channels():
     layer(np.ones((1, 5, 5, 3)))
     with pytest.raises(ValueError, match="expected axis -1 of input shape to have value 3"):
         layer(np.ones((1, 5, 5, 2)))
+
+
+@pytest.mark.parametrize(
+    "make, option",
+    [
+        (lambda **k: layers.Conv2D(2, 3, **k), "kernel"),
+        (lambda **k: layers.Embedding(4, 2, **k), "embeddings"),
+        (lambda **k: layers.PReLU(alpha_initializer="ones", **k), "alpha"),
+    ],
+    ids=["conv", "embedding", "prelu"],
+)
+def test_regularizers_and_constraints(make, option):
+    layer = make(**{f"{option}_regularizer": "l2", f"{option}_constraint": "non_neg"})
+    assert layer.get_config()[f"{option}_regularizer"]["config"] == {"l2": 0.01}
+    assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+    layer(np.ones((1, 5, 5, 3)) if option != "embeddings" else np.ones((1, 3), "int32"))
+    weight = getattr(layer, option)
+    np.testing.assert_allclose(layer.losses, [0.01 * (weight.numpy().astype("f8") ** 2).sum()], rtol=1e-5)
+    assert isinstance(weight.constraint, keras.constraints.NonNeg)
+    with pytest.raises(ValueError, match="Could not interpret regularizer identifier"):
+        make(**{f"{option}_regularizer": "nope"})

@@ -4,7 +4,7 @@ from math import prod
 
 import numpy as np
 
-from dseq import initializers
+from dseq import constraints, initializers, regularizers
 from dseq.kernels.prelu import prelu_backward, prelu_backward_alpha, prelu_forward
 from dseq.layers.layer import Layer
 from dseq.program.operand import flat
@@ -15,8 +15,8 @@ class PReLU(Layer):
 
     Args:
         alpha_initializer: Initializer of the slopes.
-        alpha_regularizer: Must be None.
-        alpha_constraint: Must be None.
+        alpha_regularizer: Regularizer of the slopes, or None.
+        alpha_constraint: Constraint of the slopes, or None.
         shared_axes: Axes, counted with the batch axis, along which one slope serves all.
         **kwargs: `name`, `trainable`, `dtype`, as for every layer.
     """
@@ -24,13 +24,10 @@ class PReLU(Layer):
     def __init__(
         self, alpha_initializer="Zeros", alpha_regularizer=None, alpha_constraint=None, shared_axes=None, **kwargs
     ):
-        if alpha_regularizer is not None or alpha_constraint is not None:
-            raise ValueError(
-                "`alpha_regularizer` and `alpha_constraint` of PReLU must be None. "
-                f"Received: {alpha_regularizer!r}, {alpha_constraint!r}"
-            )
         super().__init__(**kwargs)
         self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
         shared = [shared_axes] if isinstance(shared_axes, int) else shared_axes
         self.shared_axes = None if shared is None else list(shared)
         self.alpha = None
@@ -41,7 +38,13 @@ class PReLU(Layer):
             raise ValueError(
                 f"PReLU needs sizes of all axes that are not shared. Received: {input_shape} in {self.name!r}"
             )
-        self.alpha = self.add_weight(shape, self.alpha_initializer, name="alpha")
+        self.alpha = self.add_weight(
+            shape,
+            self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+            name="alpha",
+        )
         self.require(ndim=len(input_shape), axes={i + 1: n for i, n in enumerate(shape) if n != 1})
 
     def lower(self, plan, x):

@@ -4,7 +4,7 @@ from math import prod
 
 import numpy as np
 
-from dseq import activations, initializers
+from dseq import activations, constraints, initializers, regularizers
 from dseq.kernels.conv import (
     conv_backward_input,
     conv_backward_kernel,
@@ -100,8 +100,10 @@ class BaseConv(Layer):
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer, self.bias_regularizer = kernel_regularizer, bias_regularizer
-        self.kernel_constraint, self.bias_constraint = kernel_constraint, bias_constraint
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.kernel = self.bias = None
         self.require(ndim=rank + 2)
 

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from dseq import initializers
+from dseq import constraints, initializers, regularizers
 from dseq.kernels.cast import cast_forward
 from dseq.kernels.embedding import embedding_backward, embedding_forward, unequal_forward
 from dseq.layers.layer import Layer
@@ -66,8 +66,8 @@ class Embedding(Layer):
         super().__init__(**kwargs)
         self.input_dim, self.output_dim = int(input_dim), int(output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = embeddings_regularizer
-        self.embeddings_constraint = embeddings_constraint
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = bool(mask_zero)
         self.embeddings = None
         if weights is not None:
