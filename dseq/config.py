@@ -7,6 +7,10 @@
 | `DSEQ_ABORT` | `on` | `on`: an exception on one rank ends the whole job; `off`: leave it to MPI |
 | `DSEQ_ENGINE` | `auto` | how ranks sum gradients and update: `flat`, each on its own; `node`, in one copy of the |
 | | | parameters that all ranks of a node share; `solo`, for one rank; `auto` is `flat` |
+| `DSEQ_STRICT` | `0` | 1: the same bits on any number of ranks, for models whose `compile` does not say; see README |
+| `DSEQ_SHARDS` | `8` | strict mode: the number of shards each batch is divided into; results depend on it |
+| `DSEQ_NUM_THREADS` | `1` | threads of each rank, or `auto`: as many as the rank has cores; more than one takes |
+| | | strict mode |
 | `DSEQ_ISA` | `auto` | register tile of the matrix kernel: `auto`, `avx512`, `avx2`, `neon`, `plain` |
 | `DSEQ_DEBUG` | `0` | 1: say what is compiled and loaded; 2: also print the plan |
 """
@@ -18,6 +22,7 @@ CHOICES = {
     "DSEQ_MPI": ("auto", "off", "on"),
     "DSEQ_ABORT": ("on", "off"),
     "DSEQ_ENGINE": ("auto", "solo", "flat", "node"),
+    "DSEQ_STRICT": ("0", "1"),
     "DSEQ_ISA": ("auto", "avx512", "avx2", "neon", "plain"),
     "DSEQ_DEBUG": ("0", "1", "2"),
 }
@@ -32,6 +37,16 @@ def _read(name: str) -> str:
     return value
 
 
+def _read_count(name: str, default: str, auto=False) -> int:
+    """The value of an environment variable that is a number from 1 on; 0 for `auto` where that is allowed."""
+    value = os.environ.get(name, "").strip().lower() or default
+    if auto and value == "auto":
+        return 0
+    if not value.isdecimal() or int(value) < 1:
+        raise ValueError(f"{name} must be a number from 1 on{' or auto' if auto else ''}. Received: {value!r}")
+    return int(value)
+
+
 def _default_cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     # Absolute: a script may change its folder later, and ranks of one job may be started in different ones.
@@ -42,6 +57,9 @@ cache = _default_cache()
 mpi = _read("DSEQ_MPI")
 abort = _read("DSEQ_ABORT") == "on"
 engine = _read("DSEQ_ENGINE")
+strict = _read("DSEQ_STRICT") == "1"
+shards = _read_count("DSEQ_SHARDS", "8")
+threads = _read_count("DSEQ_NUM_THREADS", "1", auto=True)  # 0 for `auto`
 isa = _read("DSEQ_ISA")
 debug = int(_read("DSEQ_DEBUG"))
 

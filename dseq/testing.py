@@ -61,7 +61,7 @@ class LayerHarness:
 
     def forward(self) -> np.ndarray:
         """Runs the forward pass; returns a copy of the first output."""
-        self.step._run(0, self.step._forward_end)
+        self.step.forward()
         return self.array(self.outputs[0]).copy()
 
     def backward(self, dy) -> None:
@@ -77,7 +77,7 @@ class LayerHarness:
         for block in self.plan.blocks:
             if block.arena == "activation_grads" and block not in kept:
                 self.array(block)[...] = 0
-        self.step._run(self.step._forward_end, self.step._compute_end)
+        self.step.backward()
 
     def check_gradients(self, epsilon=1e-6, rtol=1e-6, atol=1e-7) -> None:
         """Compares d(y . dy) along one random direction per input and weight with central differences.

@@ -9,8 +9,6 @@ needs a run of the window.
 
 import numpy as np
 
-from dseq.parallel.shard import shard
-
 
 class Order:
     """One turn through the samples.
@@ -59,13 +57,12 @@ class Order:
             order = self._generator().permutation(len(starts))
         return starts[order], lengths[order]
 
-    def window(self, number, rank, size) -> tuple:
+    def window(self, number, division) -> tuple:
         """What one rank needs of a window.
 
         Args:
             number: Which window.
-            rank: Which rank.
-            size: Number of ranks.
+            division: The `Division` of batches, which knows the rank.
 
         Returns:
             `(runs, order, starts)`: runs of the file's rows `(first, behind the last)` to be read one behind the other;
@@ -77,7 +74,7 @@ class Order:
         places = self._places(sizes, number)
         at, mine = 0, []
         for rows in sizes:
-            lo, hi = shard(rows, rank, size)
+            lo, hi = division.rows(rows)
             mine.append(places[at + lo : at + hi])
             at += rows
         starts = np.concatenate([[0], np.cumsum([len(part) for part in mine])])

@@ -1,7 +1,7 @@
-"""Reductions over the samples of the global batch, which lie on several ranks.
+"""Reductions over the samples of the global batch, which lie in several shards.
 
-A sum is made in float64 over the rows here, then over ranks; so is the number of rows, for a mean. An extremum is that
-of all ranks' extrema, each of which has a place of its own in what is summed.
+A sum is made in float64 over the rows here, then over shards; so is the number of rows, for a mean. An extremum is that
+of all shards' extrema, each of which has a place of its own in what is summed.
 """
 
 from math import prod
@@ -14,9 +14,9 @@ from dseq.program.host import Exchange
 
 
 class Gather(Exchange):
-    """What all ranks' blocks give together, in the place of each.
+    """What all shards' blocks give together, in the place of each.
 
-    The sum over ranks is of a table with a line for each rank, where each fills its own.
+    The sum over shards is of a table with a line for each shard, where each fills its own.
 
     Args:
         combine: A function of NumPy with `reduce`, such as `np.maximum`.
@@ -26,20 +26,22 @@ class Gather(Exchange):
         self.combine = combine
         self.__name__ = f"exchange {combine.__name__}"
 
-    def run(self, exchange, block, clock):
+    def run(self, exchange, calls):
         """Makes the exchange.
 
         Args:
-            exchange: Function that sums an array over ranks in place, or None on a single rank.
-            block: Float64 array.
-            clock: The plan's clock, which knows this shard's number and how many there are.
+            exchange: As for `Exchange`.
+            calls: For each shard that this rank holds its float64 block, and its clock, which knows the shard's number
+                and how many there are.
         """
         if exchange is None:
             return
-        table = np.zeros((int(clock[4]), *block.shape))
-        table[clock[3]] = block
-        exchange(table)
-        block[...] = self.combine.reduce(table, axis=0)
+        tables = [np.zeros((int(clock[4]), *block.shape)) for block, clock in calls]
+        for table, (block, clock) in zip(tables, calls, strict=True):
+            table[clock[3]] = block
+        exchange(tables)
+        for table, (block, _) in zip(tables, calls, strict=True):
+            block[...] = self.combine.reduce(table, axis=0)
 
 
 def rows(x):

@@ -124,6 +124,6 @@ class Applying(State):
 def _run(calls):
     for kernel, arguments in calls:
         if is_host(kernel):
-            kernel.run(None, *arguments)
+            kernel.run(None, [arguments])
         else:
             kernel(*arguments)

@@ -52,6 +52,9 @@ class Alone:
     def allgather_rows(self, local, counts):
         return local
 
+    def exchange_parts(self, parts, counts):
+        return parts[0].ravel()
+
     def barrier(self):
         pass
 

@@ -11,6 +11,7 @@ from dseq import config
 from dseq.parallel import abort, launcher
 from dseq.parallel.alone import Alone
 from dseq.parallel.sections import Sections
+from dseq.parallel.tree import Parts
 from dseq.parallel.windows import Windows
 
 CHUNK = 1 << 30  # bytes per message: counts in MPI 3 are 32-bit
@@ -94,7 +95,7 @@ def _import_mpi():
     return MPI
 
 
-class World(Sections, Windows):
+class World(Sections, Windows, Parts):
     """All ranks of MPI's world, on communicators of dseq's own.
 
     Every method but `section` and the attributes is collective: all ranks call it, in the same order.

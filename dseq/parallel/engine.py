@@ -2,8 +2,12 @@
 
 import numpy as np
 
+from dseq.parallel.shard import Division
+from dseq.parallel.tree import TreeSum
 from dseq.parallel.windows import Unavailable
 from dseq.program.memory import aligned
+
+ROW = 64  # bytes: each shard's gradients begin at a line of the cache
 
 _said = set()
 
@@ -16,6 +20,7 @@ class Engine:
 
     Args:
         communicator: From `communicator.get()`.
+        division: The `Division` of batches, None for one shard a rank.
 
     Attributes:
         name: What `DSEQ_ENGINE` calls it.
@@ -25,8 +30,10 @@ class Engine:
     name = "solo"
     shared = False
 
-    def __init__(self, communicator):
+    def __init__(self, communicator, division=None):
         self.communicator = communicator
+        self.division = division or Division(communicator.rank, communicator.size)
+        self._rows = self._tree = None
 
     def check(self, plan, optimizer, trainable, variables) -> None:
         """Finds out whether this engine can train a model, and what it has to see to.
@@ -45,7 +52,7 @@ class Engine:
         """Zeroed memory for an arena; an engine may give memory that other ranks see too.
 
         Args:
-            name: "params", "grads" or "slots".
+            name: "params" or "slots".
             nbytes: Size in bytes.
 
         Returns:
@@ -56,6 +63,22 @@ class Engine:
         """
         return aligned(nbytes)
 
+    def gradients(self, nbytes: int) -> np.ndarray:
+        """Zeroed memory for the gradients of each shard that this rank holds.
+
+        Args:
+            nbytes: Size of one shard's.
+
+        Returns:
+            A uint8 matrix with a row for each shard, which begins at a multiple of 64 bytes and may be longer.
+
+        Raises:
+            Unavailable: If there is none; on every rank.
+        """
+        count, stride = self.division.last - self.division.first, -(-nbytes // ROW) * ROW
+        self._rows = aligned(count * stride).reshape(count, stride)
+        return self._rows
+
     def broadcast(self, params: np.ndarray) -> None:
         """Gives all ranks rank 0's parameters.
 
@@ -64,15 +87,19 @@ class Engine:
         """
 
     def reduce(self, grads: np.ndarray, start: int = 0) -> np.ndarray:
-        """Sums over ranks what every rank needs, gradients that it updates weights with aside if `gather` does that.
+        """Sums over shards what every rank needs, gradients that it updates weights with aside if `gather` does that.
 
         Args:
-            grads: The gradient arena with its tail.
+            grads: The gradient arena of this rank's first shard with its tail, which takes the sum.
             start: Where the tail begins.
 
         Returns:
             The summed tail.
         """
+        if self.division.strict:
+            if self._tree is None:
+                self._tree = TreeSum(self.communicator, self.division, grads.dtype)
+            self._tree.matrix(self._rows.view(grads.dtype), grads.size)
         return grads[start:]
 
     def owned(self, total: int, cuts=None) -> tuple[int, int]:
@@ -131,12 +158,13 @@ class Engine:
         function()
 
 
-def get(name: str, communicator) -> Engine:
+def get(name: str, communicator, division=None) -> Engine:
     """The engine of a name.
 
     Args:
         name: "auto", "solo", "flat" or "node".
         communicator: From `communicator.get()`.
+        division: The `Division` of batches; None for one shard a rank.
 
     Returns:
         An engine. A single rank needs none of the others and gets `Solo`.
@@ -158,25 +186,26 @@ def get(name: str, communicator) -> Engine:
         from dseq.parallel.node import Node as chosen
     else:
         from dseq.parallel.flat import Flat as chosen
-    return chosen(communicator)
+    return chosen(communicator, division)
 
 
-def first_possible(name: str, communicator, bind) -> Engine:
+def first_possible(name: str, communicator, division, bind) -> Engine:
     """The engine of a name or, where that is not possible, `Flat`; rank 0 says why, once.
 
     Args:
         name: As for `get`.
         communicator: From `communicator.get()`.
+        division: The `Division` of batches.
         bind: Function of an engine that makes it ready for a model; it may raise `Unavailable`, on all ranks.
 
     Returns:
         What `bind` returned.
     """
     try:
-        return bind(get(name, communicator))
+        return bind(get(name, communicator, division))
     except Unavailable as reason:
         text = f"dseq: DSEQ_ENGINE={name} is not possible, flat takes its place: {reason}."
         if communicator.rank == 0 and text not in _said:
             _said.add(text)
             print(text, flush=True)
-    return bind(get("flat", communicator))
+    return bind(get("flat", communicator, division))

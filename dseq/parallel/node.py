@@ -1,7 +1,8 @@
 """One copy of the parameters for all ranks of a node, in shared memory; each rank updates a slice of it.
 
 Every rank writes its gradients into shared memory of its own. Then each sums its slice over the ranks, in their
-order, and updates that slice in place: nothing is packed, sent or made twice. Outside of an update nobody writes what
+order (or over shards, in that of strict mode's tree), and updates that slice in place: nothing is packed, sent or made
+twice. Outside of an update nobody writes what
 others may read: weights that a script sets leave the shared memory (`Parameters.release`) until all ranks bring them
 back together.
 
@@ -12,7 +13,9 @@ ranks that have the same slice on the other nodes.
 import numpy as np
 
 from dseq.kernels.shared import BLOCK, sum_rows
+from dseq.kernels.tree import sum_tree
 from dseq.parallel.engine import Engine
+from dseq.parallel.tree import Fold, Order
 from dseq.parallel.windows import Unavailable
 from dseq.program.operand import Operand
 
@@ -35,20 +38,21 @@ class Node(Engine):
     name = "node"
     shared = True
 
-    def __init__(self, communicator):
-        super().__init__(communicator)
+    def __init__(self, communicator, division=None):
+        super().__init__(communicator, division)
         self.rank, self.size = communicator.rank, communicator.size
         self._meet = communicator.node_barrier()
         self._status = communicator.shared_bytes(8).view(np.int64)  # not 0: the rank that wrote for all has failed
-        self._rows = self._grads = self._sums = self._block = None
+        self._grads = self._sums = self._sum = self._fold = None
         self._settles = self._settles_weights = False
 
     def allocate(self, name, nbytes):
-        if name != "grads":
-            return self.communicator.shared_bytes(nbytes)
-        stride = -(-nbytes // ROW) * ROW
-        self._rows = self.communicator.shared_bytes(self.size * stride).reshape(self.size, stride)
-        return self._rows[self.rank, :nbytes]
+        return self.communicator.shared_bytes(nbytes)
+
+    def gradients(self, nbytes):
+        division, stride = self.division, -(-nbytes // ROW) * ROW
+        self._rows = self.communicator.shared_bytes(division.shards * stride).reshape(division.shards, stride)
+        return self._rows[division.first : division.last]
 
     def check(self, plan, optimizer, trainable, variables):
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
@@ -77,15 +81,22 @@ class Node(Engine):
     def gather(self, plan, grads, lo, hi):
         rows = self._bind(grads)
         whole = _operand("all gradients", rows)
-        block = _operand("block", self._block)
+        kernel, arrays = self._sum
+        scratch = [_operand("scratch", array) for array in arrays]
         for first, last in self.pieces(lo, hi):
             total = _operand(f"grads[{first}:{last}]", grads[first:last])
-            plan.update(sum_rows, total, whole, first, block)
+            plan.update(kernel, total, whole, first, *scratch)
 
     def _bind(self, grads):
+        """Gradients of all shards as one matrix, and in `_sum` how its rows are summed: a kernel and its scratch."""
         if self._grads is not grads:
             self._grads, self._typed = grads, self._rows.view(grads.dtype)
-            self._block = np.zeros(BLOCK, grads.dtype)
+            self._sum = sum_rows, [np.zeros(BLOCK, grads.dtype)]
+            if self.division.strict:
+                self._fold = Fold(self.division, grads.dtype, self.division.first)
+                nodes = {node: node[0] for rank in range(self.size) for node in self.division.nodes(rank)}
+                order = Order((0, self.division.shards), nodes, grads.dtype)
+                self._sum = sum_tree, [order.program, order.stack]
         return self._typed
 
     def reduce(self, grads, start=0):
@@ -97,8 +108,11 @@ class Node(Engine):
         rows = self._bind(grads)
         if self._sums is None or self._sums.size != grads.size - start:
             self._sums = np.zeros(grads.size - start, grads.dtype)
+        if self._fold is not None:
+            self._fold.run(rows, grads.size)
         self._meet()
-        sum_rows(self._sums, rows, start, self._block)
+        kernel, scratch = self._sum
+        kernel(self._sums, rows, start, *scratch)
         return self._sums
 
     def settle(self, run):

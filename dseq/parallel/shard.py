@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from dseq.parallel.tree import cover
+
 
 def shard(count: int, rank: int, size: int) -> tuple[int, int]:
     """The run of rows [lo, hi) that one rank takes of `count` rows.
@@ -19,6 +21,67 @@ def shard(count: int, rank: int, size: int) -> tuple[int, int]:
     rows, longer = divmod(count, size)
     lo = rank * rows + min(rank, longer)
     return lo, lo + rows + (rank < longer)
+
+
+class Division:
+    """How the rows of each global batch are divided: into shards, which the ranks hold in order.
+
+    By default each rank holds one shard. In strict mode there is a fixed number of shards, whatever the number of
+    ranks: what is computed of a shard, and the order in which shards are summed, is then the same in every job.
+
+    Args:
+        rank: This rank's number.
+        size: Number of ranks.
+        shards: Number of shards of strict mode, None for one a rank.
+
+    Attributes:
+        shards: Number of shards.
+        strict: Whether it is fixed.
+        first: Number of the first shard that this rank holds.
+        last: The number behind that of its last.
+
+    Raises:
+        ValueError: If some rank would have no shard.
+    """
+
+    def __init__(self, rank: int, size: int, shards: int | None = None):
+        if shards is not None and shards < size:
+            raise ValueError(
+                f"Strict mode divides each batch into a fixed number of shards, at least one for each rank. Received: "
+                f"{shards} shards for {size} ranks. Set DSEQ_SHARDS, or `compile(strict=...)`, to {size} or more, in "
+                "all jobs whose results are to be equal."
+            )
+        self.rank, self.size = rank, size
+        self.strict = shards is not None
+        self.shards = shards if self.strict else size
+        self.first, self.last = self.held_by(rank)
+
+    def held_by(self, rank: int) -> tuple[int, int]:
+        """The shards [first, last) that a rank holds."""
+        return shard(self.shards, rank, self.size)
+
+    def nodes(self, rank: int) -> list[tuple[int, int]]:
+        """The largest nodes of the tree over shards that a rank's shards make: see `parallel.tree`."""
+        return cover(*self.held_by(rank), self.shards)
+
+    def rows(self, count: int, rank: int | None = None) -> tuple[int, int]:
+        """The rows [lo, hi) of a batch that a rank's shards have together.
+
+        Args:
+            count: Rows of the batch.
+            rank: Which rank, this one if None.
+        """
+        first, last = (self.first, self.last) if rank is None else self.held_by(rank)
+        return shard(count, first, self.shards)[0], shard(count, last - 1, self.shards)[1]
+
+    def cuts(self, count: int) -> list[int]:
+        """Where each of this rank's shards begins among this rank's rows of a batch, and the end of the last.
+
+        Args:
+            count: Rows of the batch.
+        """
+        bounds = [shard(count, number, self.shards) for number in range(self.first, self.last)]
+        return [lo - bounds[0][0] for lo, _ in bounds] + [bounds[-1][1] - bounds[0][0]]
 
 
 def batch_slices(samples: int, batch_size: int) -> list[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """Calls of a plan that are not kernels: the compiled step pauses for them.
 
-A `Host` is a plain Python function on NumPy views. An `Exchange` is a sum over ranks; what does the summing is given
-to the step by whoever knows the ranks.
+A `Host` is a plain Python function on NumPy views. An `Exchange` is a sum over all shards of the batch; what does the
+summing is given to the step by whoever knows the ranks.
 """
 
 
@@ -16,30 +16,32 @@ class Host:
         self.function = function
         self.__name__ = f"python {getattr(function, '__name__', type(function).__name__)}"
 
-    def run(self, exchange, *arrays):
-        """Makes the call.
+    def run(self, exchange, calls):
+        """Makes the call for each shard.
 
         Args:
             exchange: Not needed.
-            *arrays: The arguments.
+            calls: The arguments for each shard that this rank holds.
         """
-        self.function(*arrays)
+        for arrays in calls:
+            self.function(*arrays)
 
 
 class Exchange:
-    """The sum of a block over all ranks, in place."""
+    """The sum of a block over all shards, in place."""
 
     __name__ = "exchange"
 
-    def run(self, exchange, array):
+    def run(self, exchange, calls):
         """Makes the sum.
 
         Args:
-            exchange: Function that sums an array over ranks in place, or None on a single rank.
-            array: The block.
+            exchange: Function of a list of arrays, one for each shard that this rank holds, which makes each of them
+                the sum over all shards; None if there is but one shard.
+            calls: The block of each shard, as the only argument of its call.
         """
         if exchange is not None:
-            exchange(array)
+            exchange([block for (block,) in calls])
 
 
 def is_host(kernel) -> bool:

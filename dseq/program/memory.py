@@ -67,14 +67,20 @@ class Parameters:
         allocate: `(name, nbytes) -> bytes`, by which the engine gives memory.
         alone: `(function)`, which calls the function on one of the ranks that share the memory, while the others wait;
             None for memory of this rank's own.
+        gradients: `(nbytes) -> matrix of bytes`, by which the engine gives memory for the gradients of each shard that
+            this rank holds; a row may be longer. None for a single shard.
 
     Attributes:
+        grads: The gradients that the update reads: those of the first shard, until shards are summed.
+        shards: The gradients of each shard, as the rows of a matrix.
+        tails: The tail of each of them.
         shared: Whether several ranks share the memory. Then `adopt` and `recall` are called by all of them together.
         strayed: Whether on this rank a weight has left shared memory since all were there.
     """
 
-    def __init__(self, trainable, frozen, tail, dtype, allocate=None, alone=None):
+    def __init__(self, trainable, frozen, tail, dtype, allocate=None, alone=None, gradients=None):
         allocate = allocate or (lambda name, nbytes: aligned(nbytes))
+        gradients = gradients or (lambda nbytes: allocate("grads", nbytes).reshape(1, nbytes))
         self._alone, self.shared, self.strayed = alone, alone is not None, False
         dtype = np.dtype(dtype)
         self.trainable = list(trainable)
@@ -89,11 +95,12 @@ class Parameters:
         starts, self.trainable_size = offsets([v.shape for v in self.trainable], dtype)
         self.bounds = list(zip(starts, [*starts, self.trainable_size][1:], strict=True))
         self.params = allocate("params", size * dtype.itemsize).view(dtype)
-        self.grads = allocate("grads", (self.trainable_size + tail) * dtype.itemsize).view(dtype)
-        self.tail = self.grads[self.trainable_size :]
+        size = self.trainable_size + tail
+        self.shards = gradients(size * dtype.itemsize).view(dtype)[:, :size]
+        self.grads, self.tails = self.shards[0], self.shards[:, self.trainable_size :]
         self._views = self._carve(self.params, self.variables)
-        gradients = self._carve(self.grads, self.trainable)
-        self._gradients = {id(v): g for v, g in zip(self.trainable, gradients, strict=True)}
+        carved = [self._carve(grads, self.trainable) for grads in self.shards]
+        self._gradients = {id(v): each for v, each in zip(self.trainable, zip(*carved, strict=True), strict=True)}
         self._places = {id(v): view for v, view in zip(self.variables, self._views, strict=True)}
         self._seen = -1
         self.adopt()
@@ -101,9 +108,14 @@ class Parameters:
     def _carve(self, arena, variables):
         return [arena[s : s + prod(v.shape)].reshape(v.shape) for s, v in zip(self.starts, variables, strict=False)]
 
-    def gradient(self, variable) -> np.ndarray:
-        """The gradient block of a variable, in the variable's shape."""
-        return self._gradients[id(variable)]
+    def gradient(self, variable, shard=0) -> np.ndarray:
+        """The gradient block of a variable, in the variable's shape.
+
+        Args:
+            variable: A trained variable.
+            shard: Which of the shards that this rank holds.
+        """
+        return self._gradients[id(variable)][shard]
 
     def view(self, variable) -> np.ndarray:
         """The block of a variable in this arena."""

@@ -21,6 +21,7 @@ class Operand:
     Attributes:
         grad: The block of the same shape in the matching gradient arena, or None if nobody needs it.
         array: The memory of a block that has its own (weights, constants, slots); None for the others.
+        copies: The memory of such a block for each shard that this rank holds, where shards must not share it.
         producer: The call that writes it, as (kernel, arguments).
         mask: Operand of bytes that says which steps count, or None for all; its shape is that of the leading axes.
     """
@@ -33,7 +34,7 @@ class Operand:
         self.rows_per_sample = rows_per_sample
         self.root = root
         self.grad = None
-        self.array = None
+        self.array = self.copies = None
         self.producer = None
         self.mask = None
 

@@ -7,7 +7,13 @@ One binding, three runners with the same calls on the same memory in the same or
 - `python`: the kernels' Python text (`run_eagerly=True`, `NUMBA_DISABLE_JIT=1`), for the debugger.
 
 The number of rows is an argument: words of the table that depend on it are rewritten when it changes.
+
+A step may hold several shards of the batch. Each has rows of its own in the same memory, and gradients, sums and blocks
+that belong to no sample of its own; forward and backward run over one shard after the other, or over several at once on
+threads, up to the next pause, where shards are summed.
 """
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,40 +37,49 @@ class Step:
         parameters: The arenas of a training model; None for a plan without gradients, which reads weights
             wherever they live.
         runner: `"table"`, `"calls"` or `"python"`.
-        keep: Operands that are read after the step. Where they are told and there are no gradients, blocks that are
-            dead lend their memory to others; None keeps all.
+        keep: Operands that are read after the step. Where they are told, and there are no gradients and one shard,
+            blocks that are dead lend their memory to others; None keeps all.
+        shards: Number of shards that the step holds; `parameters` has gradients for as many.
 
     Attributes:
-        exchange: Function that sums an array over all ranks in place; None on a single rank.
-        tail: The sums of the last run, as `plan.sums` laid them out.
-        clock: Seed, step and first row, read by kernels that draw random numbers.
+        exchange: Function of a list of arrays, one for each shard, that makes each the sum over all shards of all
+            ranks; None if there is but one shard.
+        add: Function that sums an array over all ranks in place; None on a single rank.
+        threads: Function that makes several calls at once, as `map(function, arguments)`; None for one by one.
+        tails: The sums of the last run, as `plan.sums` laid them out, for each shard; `tail` is the first's.
+        clocks: What kernels read that draw random numbers, for each shard: see `plan.CLOCK`; `clock` is the first's.
         rows: The number of rows the step is bound for.
     """
 
-    def __init__(self, plan, parameters=None, runner="table", keep=None):
+    def __init__(self, plan, parameters=None, runner="table", keep=None, shards=1):
         if runner not in RUNNERS:
             raise ValueError(f"`runner` must be one of {RUNNERS}. Received: {runner!r}")
         self.plan = plan
         self.parameters = parameters
         self.runner = runner if JIT else "python"
         self.rows = None
-        self.exchange = None
-        self.clock = np.zeros(len(CLOCK), np.int64)
-        self.clock[CLOCK.index("shards")] = 1
+        self.exchange = self.add = self.threads = None
+        self.clocks = np.zeros((shards, len(CLOCK)), np.int64)
+        self.clocks[:, CLOCK.index("shard")] = range(shards)
+        self.clocks[:, CLOCK.index("shards")] = shards
+        self.clock = self.clocks[0]
+        self._shards = range(shards)
         self.scales = np.zeros(max(1, len(plan.scales)))
         self._scale_index = {name: i for i, name in enumerate(plan.scales)}
         if parameters is not None:
-            self.tail = parameters.tail[: plan.tail_size]
+            self.tails = parameters.tails[:, : plan.tail_size]
         else:
-            self.tail = aligned(plan.tail_size * np.dtype(plan.dtype).itemsize).view(plan.dtype)
+            self.tails = np.zeros((shards, plan.tail_size), plan.dtype)
+        self.tail = self.tails[0]
         self._calls, self._signatures = plan.calls(), None
         self._compute_end = len(plan.forward_calls) + len(plan.backward_calls)
         self._forward_end = len(plan.forward_calls)
         self._update_end = self._compute_end + len(plan.update_calls)
         self._hosts = [i for i, (kernel, _) in enumerate(self._calls) if is_host(kernel)]
-        self._layout(keep if parameters is None else None)
+        # Blocks that share memory have rows of other lengths: a shard would write over the next one's.
+        self._layout(keep if parameters is None and shards == 1 else None)
         self._zeroed = self._gradients_to_zero()
-        self._table = None
+        self._tables = None
         self._seen = None
         self._capacity = 0
 
@@ -80,7 +95,7 @@ class Step:
             starts, total["activations"] = pack(self._lifetimes(values, keep))
             self._before |= {id(block): start for block, start in zip(values, starts, strict=True)}
         self._row_bytes = {arena: total[arena] for arena in arenas[:2]}
-        self._shared = {arena: aligned(total[arena]) for arena in arenas[2:]}
+        self._shared = {arena: [aligned(total[arena]) for _ in self._shards] for arena in arenas[2:]}
         overwritten = self.plan.overwritten
         grads = [b for b in self.plan.blocks if b.arena == "activation_grads"]
         starts = [self._before[id(block)] for block in grads] + [total["activation_grads"]]
@@ -108,7 +123,7 @@ class Step:
             if id(self.plan.gradients.get(id(variable))) not in overwritten
         ]
         bounds.append((self.parameters.trainable_size, self.parameters.grads.size))
-        return [self.parameters.grads[start:stop] for start, stop in _merged(bounds)]
+        return [grads[start:stop] for grads in self.parameters.shards for start, stop in _merged(bounds)]
 
     # Preparing: which compiled kernels are needed.
 
@@ -148,36 +163,47 @@ class Step:
     def activation_bytes(self) -> int:
         """The size of the activations and their gradients in the memory that the step is bound to."""
         per_row = sum(self._row_bytes.values()) * self._capacity
-        return per_row + sum(array.nbytes for array in self._shared.values())
+        return per_row + sum(array.nbytes for arrays in self._shared.values() for array in arrays)
 
-    def bind(self, rows: int) -> None:
-        """Makes the step ready for this many rows; cheap when nothing changed."""
+    def bind(self, rows: int, cuts=None) -> None:
+        """Makes the step ready for this many rows; cheap when nothing changed.
+
+        Args:
+            rows: Rows of all shards together.
+            cuts: Where each shard's rows begin, and the end of the last's; only if there are several shards.
+        """
         if self.parameters is None and self._seen != adoptions():
-            self.rows, self._table, self._seen = None, None, adoptions()
-        if rows == self.rows:
+            self.rows, self._tables, self._seen = None, None, adoptions()
+        if rows == self.rows and (cuts is None or cuts == self._cuts):
             return
         capacity = -(-max(rows, 1) // 16) * 16
         if capacity > self._capacity:
             self._capacity = capacity
             self._memory = {arena: aligned(n * capacity) for arena, n in self._row_bytes.items()}
-            self._table = None
-        self.rows, self._stride = rows, capacity
+            self._tables = None
+        self.rows, self._stride, self._cuts = rows, capacity, cuts or [0, rows]
         self._grads = self._memory["activation_grads"][: self._row_bytes["activation_grads"] * capacity]
         self._added = [self._grads[start * capacity : stop * capacity] for start, stop in self._added_to]
         if self.runner == "table":
-            if self._table is None:
-                self._build_table()
-            self._table[self._row_places] = self._row_factors * rows
-            self._table[self._data_places] = self._data_bases + self._data_factors * capacity
+            if self._tables is None:
+                self._tables = [self._build_table(k) for k in self._shards]
+            for table, (lo, hi) in zip(self._tables, pairwise(self._cuts), strict=True):
+                words, row_places, row_factors, data_places, bases, starts, row_bytes = table
+                words[row_places] = row_factors * (hi - lo)
+                words[data_places] = bases + starts * capacity + row_bytes * lo
         else:
-            compiled = self.runner == "calls"
+            texts = [kernel if self.runner == "calls" else _text(kernel) for kernel, _ in self._calls]
             self._bound = [
-                (kernel if compiled else _text(kernel), [self._value(a) for a in args]) for kernel, args in self._calls
+                [(text, [self._value(a, k) for a in args]) for text, (_, args) in zip(texts, self._calls, strict=True)]
+                for k in self._shards
             ]
-        self._host_arguments = {i: [self._value(a) for a in self._calls[i][1]] for i in self._hosts}
+        self._host_arguments = {
+            i: [[self._value(a, k) for a in self._calls[i][1]] for k in self._shards] for i in self._hosts
+        }
         self._inputs = {block.label: self.array(block) for block in self.plan.inputs}
 
-    def _build_table(self):
+    def _build_table(self, shard):
+        """A shard's calls as words, and which of them depend on numbers of rows, and how."""
         rows, factors, data = [], [], []
         for r, (kernel, args) in enumerate(self._calls):
             words = []
@@ -188,45 +214,54 @@ class Step:
                 place = call_table.HEADER + len(words)
                 if isinstance(argument, Operand) and argument.per_row:
                     base = self._memory[argument.arena].ctypes.data
-                    data.append((r, place + 4, base, self._before[id(argument.block)]))
+                    one = argument.size * np.dtype(argument.dtype).itemsize
+                    data.append((r, place + 4, base, self._before[id(argument.block)], one))
                     inner = np.empty((1, *argument.shape), argument.dtype)
                     factors += [(r, place + 2, argument.size), (r, place + 5, argument.rows_per_sample)]
                     words += call_table.words(inner)
                 else:
-                    words += call_table.words(self._value(argument))
+                    words += call_table.words(self._value(argument, shard))
             rows.append(call_table.row(kernel.__name__, address(kernel, self._types()[r]), words))
         width = -(-max(map(len, rows), default=2) // 8) * 8
-        self._table = np.zeros((len(rows), width), np.int64)
+        table = np.zeros((len(rows), width), np.int64)
         for r, row in enumerate(rows):
-            self._table[r, : len(row)] = row
-        factors = np.array(factors, np.int64).reshape(-1, 3)
-        data = np.array(data, np.int64).reshape(-1, 4)
-        self._row_places, self._row_factors = (factors[:, 0], factors[:, 1]), factors[:, 2]
-        self._data_places, self._data_bases, self._data_factors = (data[:, 0], data[:, 1]), data[:, 2], data[:, 3]
+            table[r, : len(row)] = row
+        factors = np.array(factors, np.int64).reshape(-1, 3).T
+        data = np.array(data, np.int64).reshape(-1, 5).T
+        return table, (factors[0], factors[1]), factors[2], (data[0], data[1]), *data[2:]
 
-    def _value(self, argument):
-        return self.array(argument) if isinstance(argument, Operand) else argument
+    def _value(self, argument, shard):
+        return self.array(argument, shard) if isinstance(argument, Operand) else argument
 
-    def array(self, operand) -> np.ndarray:
-        """The memory of an operand, with the rows the step is bound for."""
+    def array(self, operand, shard=None) -> np.ndarray:
+        """The memory of an operand, with the rows the step is bound for.
+
+        Args:
+            operand: The operand.
+            shard: Number of a shard that the step holds, for what is that shard's; None for the rows of all, and the
+                first shard's part of what has no rows.
+        """
         if operand.per_row:
-            start = self._before[id(operand.block)] * self._stride
-            shape = (self.rows * operand.rows_per_sample, *operand.shape)
-            nbytes = int(np.prod(shape)) * np.dtype(operand.dtype).itemsize
-            return self._memory[operand.arena][start : start + nbytes].view(operand.dtype).reshape(shape)
-        return self._fixed(operand.block).reshape(operand.shape)
+            lo, hi = (0, self.rows) if shard is None else self._cuts[shard : shard + 2]
+            one = operand.size * np.dtype(operand.dtype).itemsize
+            start = self._before[id(operand.block)] * self._stride + lo * one
+            shape = ((hi - lo) * operand.rows_per_sample, *operand.shape)
+            return self._memory[operand.arena][start : start + (hi - lo) * one].view(operand.dtype).reshape(shape)
+        return self._fixed(operand.block, shard or 0).reshape(operand.shape)
 
-    def _fixed(self, block):
+    def _fixed(self, block, shard):
         if block.arena == "grads" and block.array is None:
-            return self.parameters.gradient(block.variable)
+            return self.parameters.gradient(block.variable, shard)
         if block.arena in self._shared:
             start = self._before[id(block)]
             nbytes = block.size * np.dtype(block.dtype).itemsize
-            return self._shared[block.arena][start : start + nbytes].view(block.dtype)
+            return self._shared[block.arena][shard][start : start + nbytes].view(block.dtype)
         if block.arena == "tail":
-            return self.tail[block.start : block.start + block.size]
+            return self.tails[shard, block.start : block.start + block.size]
         if block.arena == "clock":
-            return self.clock
+            return self.clocks[shard]
+        if block.copies is not None:
+            return block.copies[shard]
         if block.arena == "scales":
             index = self._scale_index[block.label]
             return self.scales[index : index + 1]
@@ -251,41 +286,65 @@ class Step:
                 gradients.fill(0)
             for gradients in self._added:
                 gradients.fill(0)
-            self._shared["shared_grads"].fill(0)
+            for gradients in self._shared["shared_grads"]:
+                gradients.fill(0)
         else:
-            self.tail.fill(0)
-        self._run(0, self._compute_end)
+            self.tails.fill(0)
+        self._run(0, self._compute_end, self._shards, self.exchange)
+
+    def forward(self) -> None:
+        """Runs the forward pass alone."""
+        self._run(0, self._forward_end, self._shards, self.exchange)
+
+    def backward(self) -> None:
+        """Runs the backward pass alone, on gradients as they are."""
+        self._run(self._forward_end, self._compute_end, self._shards, self.exchange)
 
     def update(self) -> None:
         """Runs the update on the reduced gradients."""
-        self._run(self._compute_end, self._update_end)
+        self._run(self._compute_end, self._update_end, (0,), self._add_first)
 
     def settle(self) -> None:
         """Runs what changes weights after the update."""
-        self._run(self._update_end, len(self._calls))
+        self._run(self._update_end, len(self._calls), (0,), self._add_first)
 
-    def _run(self, first, last):
+    def _add_first(self, arrays):
+        """The exchange of what ranks, not shards, have in common."""
+        if self.add is not None:
+            self.add(arrays[0])
+
+    def _run(self, first, last, shards, exchange):
         for host in self._hosts:
             if first <= host < last:
-                self._run_kernels(first, host)
-                self._calls[host][0].run(self.exchange, *self._host_arguments[host])
+                self._run_kernels(first, host, shards)
+                self._calls[host][0].run(exchange, self._host_arguments[host][: len(shards)])
                 first = host + 1
         if first < last:
-            self._run_kernels(first, last)
+            self._run_kernels(first, last, shards)
 
-    def _run_kernels(self, first, last):
-        if self.runner == "table":
-            failed = call_table.run(self._table, first, last)
-            if failed >= 0:
-                raise RuntimeError(f"Kernel {self._calls[failed][0].__name__} failed in call {failed} of the plan.")
-        else:
-            settings = current()
-            try:
-                flush()
-                for kernel, args in self._bound[first:last]:
-                    kernel(*args)
-            finally:
-                restore(settings)
+    def _run_kernels(self, first, last, shards):
+        if self.threads is not None and len(shards) > 1 and self.runner == "table":
+            failures = list(self.threads(lambda k: call_table.run(self._tables[k][0], first, last), shards))
+            self._require_done(max(failures))
+            return
+        for k in shards:
+            if self.runner == "table":
+                self._require_done(call_table.run(self._tables[k][0], first, last))
+            else:
+                self._call(self._bound[k][first:last])
+
+    def _require_done(self, failed):
+        if failed >= 0:
+            raise RuntimeError(f"Kernel {self._calls[failed][0].__name__} failed in call {failed} of the plan.")
+
+    def _call(self, bound):
+        settings = current()
+        try:
+            flush()
+            for kernel, args in bound:
+                kernel(*args)
+        finally:
+            restore(settings)
 
 
 def _text(kernel):

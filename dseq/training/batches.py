@@ -4,7 +4,7 @@ from functools import partial
 from itertools import islice
 
 from dseq.data import ahead
-from dseq.parallel.shard import epoch_order, shard
+from dseq.parallel.shard import Division, epoch_order
 from dseq.training.batch import Form, as_numpy, lists_of, part_of, rows_of, unpack
 from dseq.training.source import Local, Lockstep, Source
 
@@ -53,7 +53,7 @@ class Batches(Source):
         for index, (rows, batch) in zip(indexes, self._drawn(indexes), strict=True):
             rows = self._lockstep.agree(rows)
             lists = self._form.conform(self._lists(batch), index)
-            yield Local(self._session.feed(*lists), rows), None, 0, rows
+            yield Local(self._session.feed(*lists), rows, self._session.division), None, 0, rows
         self._data.on_epoch_end()
 
     def _indexes(self, at):
@@ -68,29 +68,28 @@ class Batches(Source):
 
     def _drawn(self, indexes):
         """This rank's rows of each batch and the number of all rows, in order."""
-        data, world = self._data, self._lockstep.world
+        data, division = self._data, self._session.division
         if data.use_multiprocessing and data.workers > 0:
             pool = ahead.processes(data.workers, data)
-            function = partial(_in_process, rank=world.rank, size=world.size)
+            function = partial(_in_process, division=division)
         elif data.workers > 1:
             pool = ahead.threads(data.workers)
-            function = partial(draw, data, rank=world.rank, size=world.size)
+            function = partial(draw, data, division=division)
         else:
-            return (draw(data, index, world.rank, world.size) for index in indexes)
+            return (draw(data, index, division) for index in indexes)
         return ahead.in_order(pool, function, indexes, max(data.max_queue_size, 1))
 
     def _lists(self, batch):
         return lists_of(self.model, batch, self._class_weight, self._labelled)
 
 
-def draw(data, index, rank, size) -> tuple:
+def draw(data, index, division) -> tuple:
     """The number of rows of a batch, and one rank's rows.
 
     Args:
         data: The `PyDataset`.
         index: Number of the batch.
-        rank: Which rank's.
-        size: Number of ranks.
+        division: The `Division` of batches, which knows the rank.
 
     Returns:
         `(rows, (x, y, sample_weight))`.
@@ -102,9 +101,9 @@ def draw(data, index, rank, size) -> tuple:
     if rows is None:
         batch = _unpacked(data[index])
         rows = rows_of(batch)
-        lo, hi = shard(rows, rank, size)
+        lo, hi = division.rows(rows)
         return rows, part_of(batch, lo, hi)
-    lo, hi = shard(rows, rank, size)
+    lo, hi = division.rows(rows)
     batch = _unpacked(data.rows(index, lo, hi))
     if hi > lo and rows_of(batch) != hi - lo:
         raise ValueError(
@@ -117,7 +116,7 @@ def draw(data, index, rank, size) -> tuple:
 def first_row(data):
     """`(x, y, sample_weight)` of some rows, by which the shapes are known."""
     if getattr(data, "batch_length", lambda index: None)(0) is None:
-        return draw(data, 0, 0, 1)[1]
+        return draw(data, 0, Division(0, 1))[1]
     return _unpacked(data.rows(0, 0, 1))
 
 
@@ -125,5 +124,5 @@ def _unpacked(batch):
     return tuple(as_numpy(part) for part in unpack(batch, "PyDataset"))
 
 
-def _in_process(index, rank, size):
-    return ahead.in_process(draw, index, rank, size)
+def _in_process(index, division):
+    return ahead.in_process(draw, index, division)

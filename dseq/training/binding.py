@@ -6,7 +6,7 @@ from dseq.parallel import engine
 from dseq.program.memory import Parameters
 
 
-def bind(model, plan, trainable, world) -> tuple:
+def bind(model, plan, trainable, world, division) -> tuple:
     """Gives a model the memory it is trained in, and writes its optimizer's update into the plan.
 
     Args:
@@ -14,6 +14,7 @@ def bind(model, plan, trainable, world) -> tuple:
         plan: The plan, complete but for the update.
         trainable: List of the variables that are trained.
         world: The communicator.
+        division: The `Division` of batches.
 
     Returns:
         `(engine, parameters, slots)`.
@@ -27,7 +28,7 @@ def bind(model, plan, trainable, world) -> tuple:
         chosen.check(plan, optimizer, trainable, variables)
         tail = plan.tail_size + chosen.shared  # one more: whether on some rank weights have left shared memory
         alone = chosen.alone if chosen.shared else None
-        parameters = Parameters(trainable, frozen, tail, plan.dtype, chosen.allocate, alone)
+        parameters = Parameters(trainable, frozen, tail, plan.dtype, chosen.allocate, alone, chosen.gradients)
         slots = Slots.of(optimizer, chosen.allocate, alone)
         whole, total = optimizer.needs_whole_weights, parameters.trainable_size
         cuts = [lo for lo, _ in parameters.bounds] + [total]
@@ -36,7 +37,7 @@ def bind(model, plan, trainable, world) -> tuple:
             optimizer.lower(plan, parameters.params, parameters.grads, lo, hi)
         return chosen, parameters, slots
 
-    bound = engine.first_possible(config.engine, world, with_engine)
+    bound = engine.first_possible(config.engine, world, division, with_engine)
     if config.debug and world.rank == 0:
         print(f"dseq: engine {bound[0].name} on {world.size} rank(s)", flush=True)
     return bound

@@ -4,7 +4,6 @@ import time
 
 from dseq.data import ahead
 from dseq.data.order import Order
-from dseq.parallel import communicator
 from dseq.training.arrays import fingerprint
 from dseq.training.batch import lists_of
 from dseq.training.data import split
@@ -52,14 +51,14 @@ class Blocks(Turns):
         ]
 
     def turn(self, turn, first, count):
-        world, data = communicator.get(), self._data
+        data = self._data
         seed = self._session.seed if self._shuffle else 0
         order = Order(len(data), self.batch_size, self._block, self._buffer, seed, turn, self._shuffle)
         windows = range(first // order.in_window, -(-(first + count) // order.in_window))
         slots = [{}, {}]
 
         def load(number, slot):
-            runs, places, starts = order.window(number, world.rank, world.size)
+            runs, places, starts = order.window(number, self._session.division)
             rows = sum(b - a for a, b in runs)
             if not slot or len(next(iter(slot.values()))) < rows:
                 slot |= data.empty(rows)
@@ -80,7 +79,7 @@ class Blocks(Turns):
             for start in starts[:-1]:
                 if batch >= first:
                     rows = min(self.batch_size, len(data) - batch * self.batch_size)
-                    yield Local(feed, rows, places, start), None, 0, rows
+                    yield Local(feed, rows, self._session.division, places, start), None, 0, rows
                 batch += 1
 
     def _lists(self, rows):

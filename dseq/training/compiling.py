@@ -1,5 +1,8 @@
 """What `compile` adds to a model: its optimizer, losses and metrics, and the steps made for them."""
 
+from dseq import config
+from dseq.parallel import communicator, cores
+from dseq.parallel.shard import Division
 from dseq.program.recent import Recent
 from dseq.training.compiled import Compiled
 from dseq.training.session import Training
@@ -13,6 +16,7 @@ class Compiling:
         self._compiled = None
         self._sessions = Recent()
         self._epochs_run = 0
+        self._strict = None
         self._agreed = None  # the state in which all ranks were found to have the same model
         self.stop_training = False
         self.history = None
@@ -28,6 +32,7 @@ class Compiling:
         steps_per_execution=1,
         jit_compile="auto",
         auto_scale_loss=True,
+        strict=None,
     ) -> None:
         """Says how the model is trained.
 
@@ -42,6 +47,10 @@ class Compiling:
             jit_compile: `"auto"` or True: the whole step is one compiled call. False: compiled kernels are called one
                 by one from Python. Both give the same bits.
             auto_scale_loss: Accepted as in Keras; losses are never scaled in float32 and float64.
+            strict: True: training and evaluation give the same bits on any number of ranks. Each batch is divided into
+                a fixed number of shards (`DSEQ_SHARDS`, 8), which are summed in a fixed order; a number other than 1
+                says how many. False: shards are what ranks have, faster, and equal to rounding. None: as `DSEQ_STRICT`
+                says. Results depend on the number of shards. Several threads a rank (`DSEQ_NUM_THREADS`) take it.
 
         Raises:
             ValueError: If a name is unknown or an argument does not fit.
@@ -50,6 +59,9 @@ class Compiling:
             raise ValueError(f"`steps_per_execution` must be a positive integer. Received: {steps_per_execution!r}")
         if jit_compile not in ("auto", True, False):
             raise ValueError(f"`jit_compile` must be 'auto', True or False. Received: jit_compile={jit_compile!r}")
+        if strict is not None and not isinstance(strict, bool) and (not isinstance(strict, int) or strict < 1):
+            raise ValueError(f"`strict` must be None, a bool or a number of shards. Received: strict={strict!r}")
+        self._strict = strict
         self._compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
         self._agreed = None
         self._runner = "python" if run_eagerly else "table" if jit_compile in ("auto", True) else "calls"
@@ -57,6 +69,20 @@ class Compiling:
         self.steps_per_execution = steps_per_execution
         self.jit_compile = jit_compile
         self._forget_steps()
+
+    @property
+    def division(self) -> Division:
+        """How batches are divided over shards and ranks.
+
+        Raises:
+            ValueError: If there are fewer shards in strict mode than ranks.
+        """
+        world, strict = communicator.get(), self._strict
+        if strict is None:
+            strict = config.strict
+        if not strict and cores.threads(world) > 1:
+            strict = True  # the only division that threads cannot change
+        return Division(world.rank, world.size, (config.shards if strict is True else strict) or None)
 
     @property
     def compiled(self) -> bool:

@@ -2,19 +2,18 @@
 
 import numpy as np
 
-from dseq.parallel.shard import shard
-
 
 class Collected:
     """The rows of outputs that this rank predicts, batch by batch, and in the end those of all ranks.
 
     Args:
         world: The communicator.
+        division: The `Division` of batches.
         shared: For each output, whether it belongs to no sample: all ranks then have the same of each batch.
     """
 
-    def __init__(self, world, shared):
-        self.world, self._shared = world, shared
+    def __init__(self, world, division, shared):
+        self.world, self._division, self._shared = world, division, shared
         self._rows = []
         self._parts = []
 
@@ -39,7 +38,7 @@ class Collected:
         size = self.world.size
         if size == 1:
             return outputs
-        bounds = np.array([[shard(rows, rank, size) for rows in self._rows] for rank in range(size)])
+        bounds = np.array([[self._division.rows(rows, rank) for rows in self._rows] for rank in range(size)])
         counts = bounds[:, :, 1] - bounds[:, :, 0]  # (rank, batch)
         # What is gathered stands rank by rank, then batch by batch; what is wanted, batch by batch, then rank by rank.
         before = np.cumsum(counts).reshape(counts.shape) - counts

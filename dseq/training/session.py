@@ -4,8 +4,9 @@ import numpy as np
 
 from dseq import config
 from dseq.kernels.base import address, cache_folder, is_ready
-from dseq.parallel import communicator
-from dseq.parallel.shard import shard
+from dseq.parallel import communicator, cores
+from dseq.parallel.shard import Division
+from dseq.parallel.tree import Exchange
 from dseq.program import seeds
 from dseq.program.host import Host
 from dseq.program.memory import equalise
@@ -15,6 +16,8 @@ from dseq.program.step import Step
 from dseq.training.binding import bind, common_lines
 from dseq.training.data import Feed, conform
 from dseq.training.watched import Watched, as_log
+
+SEED, STEP, FIRST_ROW, SHARD, _ = range(len(CLOCK))
 
 
 class Session:
@@ -35,6 +38,7 @@ class Session:
     def __init__(self, model, x, y=(), weighted=False):
         self.model = model
         self.world = communicator.get()
+        self.division = self._division()
         tensors = model.input_tensors
         self._shapes = [tensor.shape for tensor in tensors]
         if len(x) != len(self._shapes):
@@ -51,14 +55,27 @@ class Session:
             inputs.append(plan.input(f"x_{i}", shape[1:], tensor.dtype))
         self.operands = model.lower_into(plan, inputs, model.call_arguments)
         self._finish_plan(y, weighted)
-        self.step = Step(plan, self._memory(), getattr(model, "_runner", "table"), keep=self.operands)
-        self.step.clock[CLOCK.index("shard") :] = self.world.rank, self.world.size
+        held = self.division.last - self.division.first
+        self.step = Step(plan, self._memory(), getattr(model, "_runner", "table"), self.operands, held)
+        self.step.clocks[:, SHARD] = range(self.division.first, self.division.last)
+        self.step.clocks[:, SHARD + 1] = self.division.shards
         if self.world.size > 1:
-            self.step.exchange = self.world.allreduce_sum
+            self.step.add = self.world.allreduce_sum
+            self.step.exchange = lambda arrays: self.step.add(arrays[0])
+        if self.division.strict:
+            self.step.exchange = Exchange(self.world, self.division)
+        threads = min(cores.threads(self.world), held)
+        if threads > 1:
+            self.step.threads = cores.side_by_side(threads)
         self._ready = set()
         self.reset()
         if config.debug > 1 and self.world.rank == 0:
             print(plan, flush=True)
+
+    def _division(self):
+        """How batches are divided: rows that do not depend on each other need no fixed shards, but one a thread."""
+        size, threads = self.world.size, cores.threads(self.world)
+        return Division(self.world.rank, size, size * threads if threads > 1 else None)
 
     def _finish_plan(self, y, weighted):
         """Writes what comes behind the model's outputs."""
@@ -78,6 +95,7 @@ class Session:
             if world.size > 1 and not self._ready:
                 lines = common_lines(self.plan, self.sliced)
                 world.agree(section, [(f"call {i} of the plan", line) for i, line in enumerate(lines)])
+                cores.check(world)
             world.on_node_first(lambda: self._prepare(feed))
             self._ready.add(feed.kinds)
         self._home()
@@ -122,11 +140,19 @@ class Session:
             if tail[operand.start] != 0:
                 raise ValueError(message if message.endswith(".") else f"{message}{feed.label_range()}.")
 
-    def _run(self, feed, order, lo, hi, first_row):
-        self.step.bind(hi - lo)
+    def _run(self, feed, order, lo, hi, first_row, cuts=None):
+        """Runs the step on rows lo..hi-1, the first of which is `first_row` of the batch."""
+        self.step.bind(hi - lo, cuts)
         feed.fill(self.step, order, lo, hi)
-        self.step.clock[2] = first_row
+        self.step.clocks[:, FIRST_ROW] = first_row if cuts is None else np.add(cuts[:-1], first_row)
         self.step.compute()
+
+    def _run_batch(self, feed, order, lo, hi, begin=0):
+        """Runs the step on this rank's shards of the batch lo..hi-1; its first row is number `begin` for layers."""
+        division, rows = self.division, hi - lo
+        first, last = division.rows(rows)
+        cuts = division.cuts(rows) if division.strict else None
+        self._run(feed, order, lo + first, lo + last, begin + first, cuts)
 
 
 class Scored(Session):
@@ -134,6 +160,9 @@ class Scored(Session):
 
     scored = True
     loss_scale = 1.0  # what gradients are computed of is the loss times this; what is logged is the loss
+
+    def _division(self):
+        return self.model.division
 
     def _finish_plan(self, y, weighted):
         model, compiled = self.model, self.model._compiled
@@ -151,6 +180,8 @@ class Scored(Session):
         self.outputs = [output.lower(self.plan, operand, weighted) for output, operand in lowered]
         self._watched = [w for output in self.outputs for w in output.metrics]
         self._watched += [_watch_inside(self.plan, *given) for given in self.plan.metrics]
+        for watched in self._watched:
+            watched.hold(self.division.first, self.division.last)
         self._local = [w for w in self._watched if w.is_local]
         self._factors = np.ones(self.plan.tail_size)
         # Whether batches of the same size are divided by the same numbers.
@@ -187,14 +218,14 @@ class Scored(Session):
     def logs(self) -> dict:
         """Loss and metrics over the rows since `reset`, names sorted; called by all ranks."""
         states = {}
-        if self._local and self.world.size > 1:
-            gathered = self.world.allgather_object([w.state() for w in self._local])
-            states = dict(zip(self._local, zip(*gathered, strict=True), strict=True))
+        if self._local and self.division.shards > 1:
+            gathered = self.world.allgather_object([w.states() for w in self._local])
+            states = {w: sum(ranks, []) for w, ranks in zip(self._local, zip(*gathered, strict=True), strict=True)}
         return self._logs(states, True)
 
     def glance(self) -> dict:
-        """The logs as one rank can tell them alone: without metrics whose state is spread over the ranks."""
-        return self._logs({}, self.world.size == 1)
+        """The logs as one rank can tell them alone: without metrics whose state is spread over the shards."""
+        return self._logs({}, self.division.shards == 1)
 
     def _logs(self, states, shared):
         rows = max(self._rows, 1)
@@ -231,7 +262,7 @@ class Training(Scored):
 
     def _memory(self):
         plan = self.plan
-        self.engine, self.parameters, self.slots = bind(self.model, plan, self.trainable, self.world)
+        self.engine, self.parameters, self.slots = bind(self.model, plan, self.trainable, self.world, self.division)
         self.sliced = self.engine.shared
         self._repeatable = not any(isinstance(call, Host) for call, _ in plan.forward_calls + plan.backward_calls)
         return self.parameters
@@ -245,7 +276,7 @@ class Training(Scored):
         self._recall()
         if self.model._seed is None:
             self.model._seed = self.world.broadcast_object(seeds.next_seed())
-        self.step.clock[0] = self.model._seed
+        self.step.clocks[:, SEED] = self.model._seed
 
     def _recall(self):
         """Brings back what callbacks or scripts have taken out of the ranks' shared memory; all ranks together."""
@@ -282,14 +313,17 @@ class Training(Scored):
 
         Metrics whose state is spread over several ranks are not among them.
         """
-        local = [[array.tolist() for array in w.state()] for w in self._local] if self.world.size == 1 else []
+        local = []
+        if self.world.size == 1:
+            local = [[[array.tolist() for array in state] for state in w.states()] for w in self._local]
         return {"rows": self._rows, "totals": self._totals.tolist(), "local": local}
 
     @sums.setter
     def sums(self, value):
         self._rows, self._totals = value["rows"], np.array(value["totals"], np.float64)
-        for watched, state in zip(self._local, value.get("local", ()), strict=False):
-            watched.restore(state)
+        for watched, states in zip(self._local, value.get("local", ()), strict=False):
+            if len(states) == self.division.shards:
+                watched.restore(states)
 
     def train(self, feed, order, lo, hi) -> None:
         """One step on the global batch `order[lo:hi]`, of which this rank computes its rows."""
@@ -301,9 +335,8 @@ class Training(Scored):
         if scale != self.loss_scale:
             self.loss_scale, self._scaled_for = scale, None
         self._scale(feed, order, lo, hi)
-        first, last = shard(hi - lo, self.world.rank, self.world.size)
-        self.step.clock[1] = optimizer.step_count
-        tail = self._reduced(feed, order, lo + first, lo + last, first)
+        self.step.clocks[:, STEP] = optimizer.step_count
+        tail = self._reduced(feed, order, lo, hi)
         if self.plan.faults:
             self._check_faults(tail, feed)
         optimizer.begin_step(1 / self.loss_scale)
@@ -316,15 +349,15 @@ class Training(Scored):
     def _reduced(self, *batch):
         """Computes gradients and sums; returns the sums over all ranks."""
         parameters = self.parameters
-        self._run(*batch)
+        self._run_batch(*batch)
         if not self.engine.shared:
             return self.engine.reduce(parameters.grads, parameters.trainable_size)
-        parameters.tail[-1] = parameters.strayed or self.slots.strayed
+        parameters.tails[0, -1] = parameters.strayed or self.slots.strayed
         tail = self.engine.reduce(parameters.grads, parameters.trainable_size)
         if tail[-1]:  # weights were set where ranks do not meet, as while data are made
             self._recall()
             if self._repeatable:
-                self._run(*batch)
+                self._run_batch(*batch)
                 tail = self.engine.reduce(parameters.grads, parameters.trainable_size)
         return tail[:-1]
 
@@ -333,51 +366,6 @@ class Training(Scored):
         self.parameters.adopt()
         self._recall()
         self.engine.alone(lambda: self.model.optimizer.finalize_variable_values(self.trainable))
-
-
-class Testing(Scored):
-    """Forward, loss and metrics; sums are reduced once, at the end."""
-
-    def test(self, feed, lo, hi) -> None:
-        """Adds the sums over this rank's rows of the global batch lo..hi-1."""
-        self._scale(feed, None, lo, hi)
-        first, last = shard(hi - lo, self.world.rank, self.world.size)
-        self._run(feed, None, lo + first, lo + last, first)
-        self.step.settle()
-        self._totals += self.step.tail * self._factors
-
-    def reduced_logs(self, world) -> dict:
-        """The logs over all ranks so far, without disturbing the sums."""
-        kept, self._totals = self._totals, world.allreduce_sum(self._totals.copy())
-        logs = self.logs()
-        self._totals = kept
-        return logs
-
-    def finish(self, world, feed) -> dict:
-        """The logs over all ranks."""
-        world.allreduce_sum(self._totals)
-        self._check_faults(self._totals, feed)
-        return self.logs()
-
-
-class Predicting(Session):
-    """Forward."""
-
-    def outputs(self, rows) -> list:
-        """Empty arrays for this rank's rows of each output."""
-        return [np.empty((rows, *operand.shape), operand.dtype) for operand in self.operands]
-
-    def predict(self, feed, lo, hi) -> list:
-        """The outputs for rows lo..hi-1, valid until the next call."""
-        self._run(feed, None, lo, hi, lo)
-        self.step.settle()
-        self._totals += self.step.tail
-        return [self.step.array(operand) for operand in self.operands]
-
-    def check(self, world, feed) -> None:
-        """Raises on all ranks if a kernel of any rank met data it cannot use, as an index outside of a table."""
-        if self.plan.faults:
-            self._check_faults(world.allreduce_sum(self._totals), feed)
 
 
 def _watch_inside(plan, metric, y_true, y_pred, weight):

@@ -10,7 +10,6 @@ from itertools import islice
 import numpy as np
 
 from dseq.parallel import communicator
-from dseq.parallel.shard import shard
 from dseq.training.data import extremes, label_range
 
 
@@ -124,12 +123,14 @@ class Local:
     Args:
         feed: A `Feed` with this rank's rows.
         rows: Number of rows of the global batch.
+        division: The `Division` of batches.
         order: Which rows of `feed`, or None for their own order.
         start: First position in `order`.
     """
 
-    def __init__(self, feed, rows, order=None, start=0):
+    def __init__(self, feed, rows, division, order=None, start=0):
         self.feed, self.rows_of_all, self.order, self.start = feed, rows, order, start
+        self.division = division
         self.kinds = feed.kinds
 
     def signatures(self, step):
@@ -143,7 +144,7 @@ class Local:
     def rows(self, label, order, lo, hi):
         """One array's rows of the whole batch, from all ranks; None if there is no such array."""
         world = communicator.get()
-        counts = [b - a for a, b in (shard(self.rows_of_all, rank, world.size) for rank in range(world.size))]
+        counts = [b - a for a, b in (self.division.rows(self.rows_of_all, rank) for rank in range(world.size))]
         mine = self.feed.rows(label, self.order, self.start, self.start + counts[world.rank])
         return None if mine is None else world.allgather_rows(mine, counts)
 

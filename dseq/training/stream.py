@@ -2,7 +2,6 @@
 
 import warnings
 
-from dseq.parallel.shard import shard
 from dseq.training.arrays import fingerprint
 from dseq.training.batch import Form, as_numpy, lists_of, part_of, rows_of, unpack
 from dseq.training.source import Local, Lockstep, Source
@@ -71,12 +70,13 @@ class Stream(Source):
         return self._epoch(rows, steps and steps - first) if rows else self._ran_out()
 
     def _epoch(self, rows, steps):
-        world, done = self._lockstep.world, 0
+        done = 0
         while rows:
             (_, batch), self._next, self._fresh = self._next, None, False
-            first, last = shard(rows, world.rank, world.size)
+            first, last = self._session.division.rows(rows)
             lists = lists_of(self.model, part_of(batch, first, last), self._class_weight, self._labelled)
-            yield Local(self._session.feed(*self._form.conform(lists, self._drawn - 1)), rows), None, 0, rows
+            feed = self._session.feed(*self._form.conform(lists, self._drawn - 1))
+            yield Local(feed, rows, self._session.division), None, 0, rows
             done += 1
             if done == steps:
                 return

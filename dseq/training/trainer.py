@@ -2,11 +2,11 @@
 
 from dseq.callbacks import CallbackList, LazyLogs, Position
 from dseq.parallel import communicator
-from dseq.parallel.shard import shard
 from dseq.training.arguments import agree, callback_names, is_due, positive, whole
 from dseq.training.compiling import Compiling
+from dseq.training.evaluation import Predicting, Testing
 from dseq.training.prediction import Collected
-from dseq.training.session import Predicting, Testing, Training
+from dseq.training.session import Training
 from dseq.training.sources import single_batch, source_of, validation_of
 
 
@@ -220,11 +220,11 @@ class Trainer(Compiling):
         callbacks.on_test_begin()
 
         def after(i):
-            callbacks.on_test_batch_end(i, session.reduced_logs(world) if watched else {})
+            callbacks.on_test_batch_end(i, session.reduced_logs() if watched else {})
 
         for feed, _, lo, hi in executions(batches, self.steps_per_execution, callbacks.on_test_batch_begin, after):
             session.test(feed, lo, hi)
-        logs = session.finish(world, feed)
+        logs = session.finish(feed)
         callbacks.on_test_end(logs)
         return logs
 
@@ -280,7 +280,7 @@ class Trainer(Compiling):
         session.begin(world, "predict", feed)
         session.reset()
         callbacks.on_predict_begin()
-        collected, mine = Collected(world, [not y.per_row for y in session.operands]), None
+        collected, mine = Collected(world, session.division, [not y.per_row for y in session.operands]), None
 
         def after(i):
             callbacks.on_predict_batch_end(i, {"outputs": self.pack_outputs(mine)})
@@ -289,8 +289,7 @@ class Trainer(Compiling):
         each = self.steps_per_execution if self.compiled else 1
         for feed, _, lo, hi in executions(batches, each, callbacks.on_predict_batch_begin, after):
             # A row's bits do not depend on the rows beside it: the result is the same for any number of ranks.
-            first, last = shard(hi - lo, world.rank, world.size)
-            mine = collected.add(hi - lo, session.predict(feed, lo + first, lo + last))
+            mine = collected.add(hi - lo, session.predict(feed, lo, hi))
         session.check(world, feed)
         results = self.pack_outputs(collected.results())
         callbacks.on_predict_end()

@@ -5,13 +5,17 @@ import numpy as np
 from dseq.metrics.lowered import state_operand
 from dseq.metrics.metric import LARGEST_IN_TAIL
 from dseq.metrics.reduction import MeanMetricWrapper
+from dseq.program.plan import CLOCK
+
+SHARD = CLOCK.index("shard")
 
 
 class Watched:
     """One metric of one output in one plan.
 
     Small sums travel in the tail of the gradients, and so are known on all ranks after every step. Large ones, those
-    that need more digits, and metrics written in Python keep their state on each rank, until a result is wanted.
+    that need more digits, and metrics written in Python keep a state for each shard of the batch, until a result is
+    wanted. A metric written in Python holds one of them itself, or what they give together.
 
     Args:
         name: Its name in the logs.
@@ -24,13 +28,26 @@ class Watched:
         self.metric = metric
         self.is_weighted = is_weighted
         self.place = None
-        self._own = []
-        self._joined = False  # whether the metric shows the state of all ranks, and not this rank's
+        self._sums = None  # operand of the state of each shard, if kernels add to it
+        self._states = [None]  # of a metric written in Python: that of each shard, None for nothing yet
+        self._shown = 0  # whose state the metric holds; None for that of all
+        self._first = 0
 
     @property
     def is_local(self) -> bool:
-        """Whether each rank has a state of its own."""
+        """Whether each shard has a state of its own."""
         return self.place is None
+
+    def hold(self, first, last) -> None:
+        """Makes room for the states of the shards that this rank holds.
+
+        Args:
+            first: Number of the first.
+            last: The number behind that of the last.
+        """
+        self._first, self._states = first, [None] * (last - first)
+        if self._sums is not None:
+            self._sums.copies = np.zeros((last - first, self.metric.slots))
 
     def lower(self, plan, y_true, y_pred, weight) -> None:
         """Writes the metric into a plan.
@@ -48,63 +65,88 @@ class Watched:
             # As in Keras, means leave out what is masked; other metrics see all rows.
             mask = y_pred.mask if isinstance(metric, MeanMetricWrapper) else None
             extra = [x for x in (weight, mask) if x is not None]
-            plan.host(_Update(self, shape, weight is not None, mask is not None), written, y_true, y_pred, *extra)
+            update = _Update(self, shape, weight is not None, mask is not None)
+            plan.host(update, written, plan.clock, y_true, y_pred, *extra)
             return
         if metric.exact or metric.slots > LARGEST_IN_TAIL:
-            self._own = [np.zeros(metric.slots)]
-            sums = state_operand(self.name, self._own[0])
+            sums = self._sums = state_operand(self.name, np.zeros(metric.slots))
+            self.hold(0, 1)
         else:
             sums = plan.sums(self.name, metric.slots)
             self.place = slice(sums.start, sums.start + metric.slots)
         metric.lower(plan, y_true, y_pred, weight, sums)
 
-    def update(self, *arrays) -> None:
-        """Adds this rank's rows to the state of a metric written in Python."""
-        if self._joined:
-            self._set(self._own)
-            self._joined = False
+    def update(self, shard, *arrays) -> None:
+        """Adds a shard's rows to the state of a metric written in Python.
+
+        Args:
+            shard: Number of the shard.
+            *arrays: What `update_state` takes.
+        """
+        self._show(shard - self._first)
         self.metric.update_state(*arrays)
 
     def reset(self) -> None:
         """Forgets all data."""
-        self._joined = False
         if self.metric.runs_on_host:
             self.metric.reset_state()
+            self._states, self._shown = [None] * len(self._states), 0
+        elif self._sums is not None:
+            self._sums.copies.fill(0)
+
+    def states(self) -> list:
+        """The state of each shard that this rank holds, each a list of arrays as `merge_state` takes it."""
+        if not self.metric.runs_on_host:
+            return [[row.copy()] for row in self._sums.copies]
+        for shard, state in enumerate(self._states):
+            if state is None and shard != self._shown:
+                self._show(shard)
+        self._keep()
+        return list(self._states)
+
+    def restore(self, states) -> None:
+        """Takes up states, as `states` gave them, in place of those there are."""
+        states = [[np.asarray(part) for part in state] for state in states]
+        if self.metric.runs_on_host:
+            self._states, self._shown = states, 0
+            self._set(states[0])
         else:
-            for array in self._own:
-                array[...] = 0
-
-    def state(self) -> list:
-        """This rank's state, a list of arrays as `merge_state` takes it."""
-        if not self.metric.runs_on_host:
-            self.metric.state[:] = self._own[0]
-        elif self._joined:
-            return self._own
-        return [np.array(variable.array) for variable in self.metric.variables]
-
-    def restore(self, state) -> None:
-        """Takes up a state, as `state` gave it, in place of the one there is."""
-        self._set([np.asarray(part) for part in state])
-        self._joined = False
-        if not self.metric.runs_on_host:
-            self._own[0][:] = self.metric.state
+            self._sums.copies[...] = [row for (row,) in states]
 
     def result(self, totals, states=None):
         """The metric's result.
 
         Args:
             totals: Sums of the tail over all steps and ranks.
-            states: For a metric whose state is local, that of each rank; None where there is one rank.
+            states: For a metric whose state is local, that of each shard of all ranks; None where there is one shard.
         """
         if not self.is_local:
             self.metric.state[:] = totals[self.place]
-        elif states is None:
-            self._set(self.state())
-        else:
+        elif states is not None:
             if self.metric.runs_on_host:
-                self._own, self._joined = self.state(), True
+                self._keep()
+                self._shown = None
             self.metric.merge_state(states)
+        elif self.metric.runs_on_host:
+            self._show(0)
+        else:
+            self.metric.state[:] = self._sums.copies[0]
         return self.metric.result()
+
+    def _show(self, shard):
+        """Puts a shard's state into the metric."""
+        if shard == self._shown:
+            return
+        self._keep()
+        self._shown = shard
+        if self._states[shard] is None:
+            self.metric.reset_state()
+        else:
+            self._set(self._states[shard])
+
+    def _keep(self):
+        if self._shown is not None:
+            self._states[self._shown] = [np.array(variable.array) for variable in self.metric.variables]
 
     def _set(self, arrays):
         for variable, array in zip(self.metric.variables, arrays, strict=True):
@@ -120,7 +162,7 @@ class _Update:
         self.weighted, self.masked = weighted, masked
         self.__name__ = f"update of {watched.metric.name}"
 
-    def __call__(self, written, y_true, y_pred, *extra):
+    def __call__(self, written, clock, y_true, y_pred, *extra):
         if len(y_pred) == 0:
             return
         arrays = [y_true.copy(), y_pred.copy()]  # the metric may keep them, and the step writes over its own
@@ -130,7 +172,7 @@ class _Update:
             mask = extra[-1] != 0
             weight = arrays.pop() if self.weighted else np.ones(len(y_pred))
             arrays.append(mask * weight.reshape(*weight.shape, *[1] * (mask.ndim - weight.ndim)))
-        self.watched.update(*arrays)
+        self.watched.update(clock[SHARD], *arrays)
 
 
 def as_log(name, result) -> dict:

@@ -93,13 +93,12 @@ def measure(make, rows, columns, torch, rounds):
     x = run.array(run.inputs[0])
     run.array(run.outputs[0].grad)[...] = np.random.default_rng(0).standard_normal(x.shape)
     step, arrays = run.step, [aligned(x.nbytes).view("f4") for _ in range(3)]
-    forward, end = step._forward_end, step._compute_end
     found = []
     for _ in range(rounds):
         found.append(
             [
-                seconds(lambda: step._run(0, forward)),
-                seconds(lambda: step._run(forward, end)),
+                seconds(lambda: step.forward()),
+                seconds(lambda: step.backward()),
                 seconds(lambda: triad(*arrays)),
                 *(torch(make.__name__, rows, columns) if torch else (np.nan, np.nan)),
             ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dseq.data.order import Order
-from dseq.parallel.shard import epoch_order
+from dseq.parallel.shard import Division, epoch_order
 
 CASES = [
     (103, 8, 10, 40, True),
@@ -21,7 +21,7 @@ def visited(order, size=1):
     """The rows of each batch, from the runs and places that each rank was given."""
     batches = []
     for window in range(-(-order.batches // order.in_window)):
-        parts = [order.window(window, rank, size) for rank in range(size)]
+        parts = [order.window(window, Division(rank, size)) for rank in range(size)]
         for k in range(len(parts[0][2]) - 1):
             rows = []
             for runs, places, starts in parts:
@@ -59,7 +59,9 @@ def test_a_rank_reads_its_share_in_runs_as_long_as_blocks(size):
     order = Order(samples, batch_size, block, 1024, seed=1)
     for rank in range(size):
         runs = [
-            run for window in range(-(-order.batches // order.in_window)) for run in order.window(window, rank, size)[0]
+            run
+            for window in range(-(-order.batches // order.in_window))
+            for run in order.window(window, Division(rank, size))[0]
         ]
         rows = sum(b - a for a, b in runs)
         assert abs(rows - samples / size) < samples / batch_size, rows

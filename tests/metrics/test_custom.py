@@ -8,6 +8,7 @@ import pytest
 
 import dseq
 from dseq import layers, metrics, ops
+from dseq.metrics.lowered import state_operand
 from dseq.training.watched import Watched, as_log
 
 RNG = np.random.default_rng(0)
@@ -205,11 +206,11 @@ def test_a_state_that_is_shown_joined_goes_on_alone(metric):
 
     def update(watched, part):
         if metric.runs_on_host:
-            watched.update(labels[part], Y[part])
+            watched.update(0, labels[part], Y[part])
         else:
-            metric.state[:] = watched._own[0]
+            metric.state[:] = watched._sums.copies[0]
             metric.update_state(labels[part], Y[part])
-            watched._own[0][:] = metric.state
+            watched._sums.copies[0] = metric.state
 
     parts = [slice(0, 8), slice(8, 13), slice(13, 23)]
     states = []
@@ -220,14 +221,16 @@ def test_a_state_that_is_shown_joined_goes_on_alone(metric):
         states.append([v.numpy() for v in metric.variables])
     metric.reset_state()
     watched = Watched("watched", metric, False)
-    watched._own = [] if metric.runs_on_host else [np.zeros(metric.slots)]
+    if not metric.runs_on_host:
+        watched._sums = state_operand("sums", np.zeros(metric.slots))
+    watched.hold(0, 1)
     update(watched, parts[0])
     expected = watched.result(None, states)
     assert watched.result(None, states) == expected  # asking twice changes nothing
-    for before, now in zip(states[0], watched.state(), strict=True):
+    for before, now in zip(states[0], watched.states()[0], strict=True):
         np.testing.assert_array_equal(before, now)
     update(watched, parts[1])
-    own = [v.copy() for v in watched.state()]
+    own = [v.copy() for v in watched.states()[0]]
     metric.reset_state()
     metric.update_state(labels[:13], Y[:13])
     for array, variable in zip(own, metric.variables, strict=True):

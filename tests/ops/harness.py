@@ -81,14 +81,14 @@ class Run:
         self.step.clock[:3] = 17, 3, 0
         if world is not None:
             self.step.clock[3:5] = world.rank, world.size
-            self.step.exchange = world.allreduce_sum
+            self.step.exchange = lambda arrays: world.allreduce_sum(arrays[0])
         self.step.bind(len(self.samples[0].values) if self.samples else 0)
 
     def forward(self):
         """The results."""
         for x, s in zip(self.inputs, self.samples, strict=True):
             self.step.array(x)[...] = s.values
-        self.step._run(0, self.step._forward_end)
+        self.step.forward()
         return [self.step.array(y).copy() for y in self.outputs]
 
     def backward(self, *dy):
@@ -96,11 +96,11 @@ class Run:
         step = self.step
         step.parameters.grads.fill(0)
         step._grads.fill(0)
-        step._shared["shared_grads"].fill(0)
+        step._shared["shared_grads"][0].fill(0)
         for y, d in zip(self.outputs, dy, strict=True):
             if y.grad is not None:
                 step.array(y.grad)[...] += d
-        step._run(step._forward_end, step._compute_end)
+        step.backward()
         slopes = [None if x.grad is None else step.array(x.grad).copy() for x in self.inputs]
         known = self.plan.gradients
         for w in self.weights:

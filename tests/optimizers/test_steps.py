@@ -298,7 +298,7 @@ def test_ranks_with_slices_decide_together(make, bad):
         plan = Plan(dtype="float64")
         optimizer.lower(plan, arena.params, arena.grads, lo, hi)
         step = Step(plan)
-        step.exchange = exchange
+        step.add = exchange
         step.bind(0)
         for g in gradients:
             arena.grads[:] = np.where((np.arange(32) >= lo) & (np.arange(32) < hi), g, 7.0)  # others' are not there

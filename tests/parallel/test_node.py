@@ -172,7 +172,7 @@ def test_memory_that_is_not_there(monkeypatch, capsys):
         return chosen
 
     for _ in range(2):
-        assert engine.first_possible("node", several, bind).name == "flat"
+        assert engine.first_possible("node", several, None, bind).name == "flat"
     assert capsys.readouterr().out.count("flat takes its place: there is no such memory.") == 1
     with pytest.raises(ValueError, match="single rank. Received: 2 ranks"):
         engine.get("solo", several)

@@ -30,7 +30,7 @@ def test_a_step_pauses_for_python_and_for_a_sum_over_ranks(runner):
     plan.exchange(total)
     plan.host(divide, z, y, total)
     step = Step(plan, runner=runner)
-    step.exchange = lambda array: np.multiply(array, 2, out=array)  # as if another rank had the same rows
+    step.exchange = lambda arrays: np.multiply(arrays[0], 2, out=arrays[0])  # as if another rank had the same rows
     for rows in (4, 1, 20):
         step.bind(rows)
         values = np.random.default_rng(rows).normal(size=(rows, 3))

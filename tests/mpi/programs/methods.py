@@ -112,7 +112,8 @@ with world.section("outer"):
 
 chosen = engine.get("auto", world)
 assert type(chosen).__name__ == ("Solo" if size == 1 else "Flat")
-params, grads = chosen.allocate("params", 4 * 100).view("float32"), chosen.allocate("grads", 4 * 103).view("float32")
+params = chosen.allocate("params", 4 * 100).view("float32")
+grads = chosen.gradients(4 * 103)[0, : 4 * 103].view("float32")
 assert params.ctypes.data % 64 == grads.ctypes.data % 64 == 0 and not grads.any()
 params[:] = rank
 chosen.broadcast(params)
