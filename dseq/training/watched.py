@@ -97,7 +97,7 @@ class Watched:
     def states(self) -> list:
         """The state of each shard that this rank holds, each a list of arrays as `merge_state` takes it."""
         if not self.metric.runs_on_host:
-            return [[row.copy()] for row in self._sums.copies]
+            return [self._variables_of(row) for row in self._sums.copies]
         for shard, state in enumerate(self._states):
             if state is None and shard != self._shown:
                 self._show(shard)
@@ -111,7 +111,9 @@ class Watched:
             self._states, self._shown = states, 0
             self._set(states[0])
         else:
-            self._sums.copies[...] = [row for (row,) in states]
+            for row, state in zip(self._sums.copies, states, strict=True):
+                self._set(state)
+                row[...] = self.metric.state
 
     def result(self, totals, states=None):
         """The metric's result.
@@ -146,7 +148,13 @@ class Watched:
 
     def _keep(self):
         if self._shown is not None:
-            self._states[self._shown] = [np.array(variable.array) for variable in self.metric.variables]
+            self._states[self._shown] = self._variables_of()
+
+    def _variables_of(self, row=None):
+        """A copy of the metric's variables, for the sums of a shard if they are given."""
+        if row is not None:
+            self.metric.state[:] = row
+        return [np.array(variable.array) for variable in self.metric.variables]
 
     def _set(self, arrays):
         for variable, array in zip(self.metric.variables, arrays, strict=True):
