@@ -47,10 +47,12 @@ from dseq.layers.regularization.dropout import Dropout
 from dseq.layers.regularization.gaussian_dropout import GaussianDropout
 from dseq.layers.regularization.gaussian_noise import GaussianNoise
 from dseq.layers.regularization.spatial_dropout import SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
+from dseq.layers.reshaping.cropping import Cropping1D, Cropping2D, Cropping3D
 from dseq.layers.reshaping.flatten import Flatten
 from dseq.layers.reshaping.permute import Permute
 from dseq.layers.reshaping.repeat_vector import RepeatVector
 from dseq.layers.reshaping.reshape import Reshape
+from dseq.layers.reshaping.zero_padding import ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from dseq.layers.rnn.time_distributed import TimeDistributed
 
 # Keras' other names for the same layers.
@@ -108,6 +110,9 @@ __all__ = [
     "Average",
     "BatchNormalization",
     "Concatenate",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
     "Dot",
     "Dropout",
@@ -145,6 +150,9 @@ __all__ = [
     "TimeDistributed",
     "UnitNormalization",
     "Wrapper",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
     "add",
     "average",
     "concatenate",
