@@ -1,4 +1,4 @@
-"""Layers that add or cut off borders: NumPy's `pad` and slices as oracles, shapes, gradients, configurations, errors."""
+"""Layers that add or cut off borders, against NumPy's `pad` and slices: shapes, gradients, configurations, errors."""
 
 import numpy as np
 import pytest
