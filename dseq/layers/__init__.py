@@ -39,6 +39,25 @@ from dseq.layers.pooling.global_average_pooling import (
 )
 from dseq.layers.pooling.global_max_pooling import GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D
 from dseq.layers.pooling.max_pooling import MaxPooling1D, MaxPooling2D, MaxPooling3D
+from dseq.layers.preprocessing.image.auto_contrast import AutoContrast
+from dseq.layers.preprocessing.image.center_crop import CenterCrop
+from dseq.layers.preprocessing.image.random_brightness import RandomBrightness
+from dseq.layers.preprocessing.image.random_color_degeneration import RandomColorDegeneration
+from dseq.layers.preprocessing.image.random_color_jitter import RandomColorJitter
+from dseq.layers.preprocessing.image.random_contrast import RandomContrast
+from dseq.layers.preprocessing.image.random_crop import RandomCrop
+from dseq.layers.preprocessing.image.random_flip import RandomFlip
+from dseq.layers.preprocessing.image.random_grayscale import RandomGrayscale
+from dseq.layers.preprocessing.image.random_hue import RandomHue
+from dseq.layers.preprocessing.image.random_invert import RandomInvert
+from dseq.layers.preprocessing.image.random_posterization import RandomPosterization
+from dseq.layers.preprocessing.image.random_rotation import RandomRotation
+from dseq.layers.preprocessing.image.random_saturation import RandomSaturation
+from dseq.layers.preprocessing.image.random_shear import RandomShear
+from dseq.layers.preprocessing.image.random_translation import RandomTranslation
+from dseq.layers.preprocessing.image.random_zoom import RandomZoom
+from dseq.layers.preprocessing.image.resizing import Resizing
+from dseq.layers.preprocessing.image.solarization import Solarization
 from dseq.layers.preprocessing.normalization import Normalization
 from dseq.layers.preprocessing.rescaling import Rescaling
 from dseq.layers.regularization.activity_regularization import ActivityRegularization
@@ -52,6 +71,7 @@ from dseq.layers.reshaping.flatten import Flatten
 from dseq.layers.reshaping.permute import Permute
 from dseq.layers.reshaping.repeat_vector import RepeatVector
 from dseq.layers.reshaping.reshape import Reshape
+from dseq.layers.reshaping.up_sampling import UpSampling1D, UpSampling2D, UpSampling3D
 from dseq.layers.reshaping.zero_padding import ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from dseq.layers.rnn.time_distributed import TimeDistributed
 
@@ -107,8 +127,10 @@ __all__ = [
     "ActivityRegularization",
     "Add",
     "AlphaDropout",
+    "AutoContrast",
     "Average",
     "BatchNormalization",
+    "CenterCrop",
     "Concatenate",
     "Cropping1D",
     "Cropping2D",
@@ -138,17 +160,37 @@ __all__ = [
     "PReLU",
     "Permute",
     "RMSNormalization",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPosterization",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "Softmax",
+    "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
     "Subtract",
     "TimeDistributed",
     "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
     "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",

@@ -74,6 +74,7 @@ class Eager:
         call = arguments.filled(tensors)
         layer.output_shapes([x.shape for x in arrays], call)  # each layer inside checks what it gets
         plan = Plan(training, layer.dtype)
+        plan.augments = training or call[1].get("training") is None
         plan.regularized = False  # `losses` computes what depends on weights alone
         operands = [plan.input(f"x{i}", shape, dtype) for i, (shape, dtype) in enumerate(kinds)]
         outputs = layer.lower_into(plan, operands, call)

@@ -178,9 +178,10 @@ class Layer(Configured, Calling):
             operands: List of operands of the inputs.
             arguments: `(args, kwargs)` of the call, if it had more than the inputs.
         """
-        training, before = plan.training, plan.enter(self.name, self._own_variables, operands)
+        training, before = (plan.training, plan.augments), plan.enter(self.name, self._own_variables, operands)
         explicit = arguments[1].get("training") if arguments else None
-        plan.training = training if explicit is None else bool(explicit)
+        if explicit is not None:
+            plan.training = plan.augments = bool(explicit)
         self._lower_weight_penalties(plan)  # before the kernels: backward then runs them last, when gradients are there
         if self._is_traced:
             outputs = self._trace_for(operands, arguments, plan.training).lower(plan, operands)
@@ -191,7 +192,7 @@ class Layer(Configured, Calling):
                 self.activity_regularizer.lower_activity(plan, y)
         if self.supports_masking:
             _pass_mask(operands, outputs)
-        plan.training = training
+        plan.training, plan.augments = training
         plan.leave(before)
         return outputs
 

@@ -26,6 +26,7 @@ Example:
     ```
 """
 
+from dseq.ops import image
 from dseq.ops import operators as _operators  # noqa: F401
 from dseq.ops.activations import (
     celu,
@@ -204,6 +205,7 @@ __all__ = [
     "hard_swish",
     "hard_tanh",
     "identity",
+    "image",
     "in_top_k",
     "is_tensor",
     "isfinite",

@@ -29,6 +29,7 @@ class Plan:
 
     def __init__(self, training=False, dtype=None, trainable=()):
         self.training = training
+        self.augments = training  # whether layers change images at random; Keras' also do called alone, unless told
         self.dtype = standardize(dtype)
         self.trainable = {id(variable) for variable in trainable}
         self.blocks = []

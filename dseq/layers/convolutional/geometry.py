@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dseq.program import floatx
+from dseq.ops.image.formats import data_format as data_format
 
 AXES = 3  # kernels see images of this many dimensions; what a layer has fewer, has size 1
 
@@ -29,21 +29,6 @@ def numbers(value, rank, name, least=1) -> tuple:
             f"Received: {name}={value!r}"
         )
     return tuple(int(n) for n in values)
-
-
-def data_format(value) -> str:
-    """`"channels_last"` or `"channels_first"`; the default of `dseq.config` for None.
-
-    Raises:
-        ValueError: If it is something else.
-    """
-    value = value or floatx.image_data_format()
-    if value not in ("channels_last", "channels_first"):
-        raise ValueError(
-            "The `data_format` argument must be one of {'channels_first', 'channels_last'}. "
-            f"Received: data_format={value!r}"
-        )
-    return value
 
 
 def split(shape, order):

@@ -1,7 +1,8 @@
 """Borders of images cut off."""
 
 from dseq.layers.convolutional.geometry import join, numbers, split
-from dseq.layers.reshaping.frame import Frame, framed, sides
+from dseq.layers.reshaping.frame import Frame, sides
+from dseq.ops.image.framing import framed
 
 
 class _Cropping(Frame):

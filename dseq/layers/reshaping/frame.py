@@ -1,13 +1,12 @@
-"""What layers that cut off or add borders share."""
+"""What layers that change the sizes of images share."""
 
-from dseq.kernels.geometry import frame_backward, frame_forward
 from dseq.layers.convolutional.geometry import data_format as data_format_of
-from dseq.layers.convolutional.geometry import full, numbers, split
+from dseq.layers.convolutional.geometry import numbers
 from dseq.layers.layer import Layer
 
 
 class Frame(Layer):
-    """A layer that puts images of `rank` dimensions into another frame. A subclass implements `compute_output_shape`.
+    """A layer that changes the sizes of images of `rank` dimensions. A subclass implements `compute_output_shape`.
 
     Args:
         rank: 1, 2 or 3.
@@ -50,33 +49,3 @@ def sides(value, rank, name) -> tuple:
 
 
 PLACES = ("1st", "2nd", "3rd")
-
-
-def framed(plan, x, before, sizes, order, fill=0.0):
-    """Writes images in another frame into a plan.
-
-    Args:
-        plan: The plan.
-        x: Operand of the images.
-        before: Where the image begins in each dimension of the frame; negative where it is cut off.
-        sizes: The frame's size in each dimension.
-        order: `"channels_last"` or `"channels_first"`.
-        fill: What is around the image.
-
-    Returns:
-        The operand of the result; `x` itself if the frame is the image's.
-    """
-    old, channels = split((None, *x.shape), order)
-    if tuple(sizes) == tuple(old) and not any(before):
-        return x
-    first = order == "channels_first"
-    y = plan.value("framed", (channels, *sizes) if first else (*sizes, channels))
-    # Channels first, each channel is an image of its own; else they lie in one row with the last dimension.
-    inner = 1 if first else channels
-    shapes = [(*n[:-1], n[-1] * inner) for n in (full(sizes), full(old))]
-    place = full(before, 0)
-    place = *place[:-1], place[-1] * inner
-    plan.forward(frame_forward, y.reshape(shapes[0]), x.reshape(shapes[1]), *place, plan.constant(float(fill)))
-    if x.grad is not None:
-        plan.backward(frame_backward, x.grad.reshape(shapes[1]), y.grad.reshape(shapes[0]), *place)
-    return y
