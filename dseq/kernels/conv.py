@@ -12,6 +12,7 @@ pixels. `strides` and `dilations` are for depth, height, width.
 import numpy as np
 
 from dseq.kernels.base import JIT, kernel
+from dseq.kernels.epilogue import activate
 from dseq.kernels.gemm import operand_of
 from dseq.kernels.link import linked
 from dseq.kernels.microkernel import narrow_panel, wide_panel
@@ -62,8 +63,9 @@ linked_sweep = linked(sweep, 15)
 
 
 @kernel
-def conv_forward(y, x, w, b, sd, sh, sw, dd, dh, dw, groups):
-    # y (n, od, oh, ow, o), x (n, d, h, w, c) padded, w (kd, kh, kw, c / groups, o), b (o,) or None
+def conv_forward(y, x, w, b, sd, sh, sw, dd, dh, dw, groups, activation):
+    # y (n, od, oh, ow, o), x (n, d, h, w, c) padded, w (kd, kh, kw, c / groups, o), b (o,) or None; the activation's
+    # code is one of dseq.kernels.epilogue
     if JIT:
         n, od, oh, ow, o = y.shape
         _, d, h, wide, c = x.shape
@@ -84,8 +86,8 @@ def conv_forward(y, x, w, b, sd, sh, sw, dd, dh, dw, groups):
                         if bias != 0:
                             start = bias + size * g * og
                         for p in range(kd):
-                            image = (i * d + z * sd + p * dd) * h + r * sh
-                            left = source + size * (image * wide * c + g * cg)
+                            first = (i * d + z * sd + p * dd) * h + r * sh
+                            left = source + size * (first * wide * c + g * cg)
                             right = taps + size * (p * kh * kw * cg * o + g * og)
                             if whole:
                                 linked_sweep(
@@ -101,11 +103,15 @@ def conv_forward(y, x, w, b, sd, sh, sw, dd, dh, dw, groups):
                                             row, o, start, lds, ow, og, kw, cg),
                                     )  # fmt: skip
                                     start, lds = row, o
+            if activation != 0:
+                image = y[i]
+                activate(image.reshape(image.size), activation)
     else:
         y[...] = 0 if b is None else b
         for place, window in windows(x, w, y.shape, (sd, sh, sw), (dd, dh, dw)):
             for inner, outer in channels(w, groups):
                 y[..., outer] += window[..., inner] @ w[place][:, outer]
+        activate(y.reshape(y.size), activation)
 
 
 @kernel

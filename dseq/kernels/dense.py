@@ -1,19 +1,16 @@
-"""y = x @ w + b, and its gradients. Forward writes, backward adds.
+"""y = activation(x @ w + b), and its gradients. Forward writes, backward adds.
 
 The gradients of x and w also have kernels that write: a plan takes those where nothing was added before.
 """
 
 from dseq.kernels.base import kernel
-from dseq.kernels.gemm import add_matmul_nt, add_matmul_tn, matmul, matmul_bias, matmul_nt, matmul_tn
+from dseq.kernels.gemm import add_matmul_nt, add_matmul_tn, matmul_bias, matmul_nt, matmul_tn
 
 
 @kernel
-def dense_forward(y, x, w, b):
-    # y (n, m), x (n, k), w (k, m), b (m,) or None
-    if b is None:
-        matmul(y, x, w)
-    else:
-        matmul_bias(y, x, w, b)
+def dense_forward(y, x, w, b, activation):
+    # y (n, m), x (n, k), w (k, m), b (m,) or None; the activation's code is one of dseq.kernels.epilogue
+    matmul_bias(y, x, w, b, activation)
 
 
 @kernel

@@ -21,7 +21,7 @@ def product(c, a, b, a_transposed, b_transposed, adds):
             ldb = k
         if adds != 0:
             start = address_of(c)
-        linked_multiply(c, (address_of(a), lda, ka, address_of(b), ldb, b_transposed, start, m, n, m, k))
+        linked_multiply(c, (address_of(a), lda, ka, address_of(b), ldb, b_transposed, start, m, n, m, k, 0))
     else:
         result = np.matmul(a.T if a_transposed else a, b.T if b_transposed else b)
         c[...] = c + result if adds else result

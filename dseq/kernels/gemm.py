@@ -6,10 +6,11 @@ other rows.
 """
 
 import numpy as np
-from numba import types
+from numba import carray, types
 from numba.core.errors import TypingError
 
 from dseq.kernels.base import JIT, kernel, primitive
+from dseq.kernels.epilogue import activate
 from dseq.kernels.link import linked
 from dseq.kernels.microkernel import narrow_panel, wide_panel
 from dseq.kernels.packing import copy_panel, scratch, transpose_panel, zeros
@@ -22,9 +23,10 @@ FAR = 1 << 20  # bytes of C from which it is fetched ahead; below, the requests 
 
 
 @kernel
-def multiply(pointer, a, lda, ka, b, ldb, transposed, start, lds, n, m, k):
+def multiply(pointer, a, lda, ka, b, ldb, transposed, start, lds, n, m, k, activation):
     # c (n, m) at pointer, a (n, k) at strides lda and ka, b (k, m) at stride ldb, or (m, k) and transposed;
-    # start (n, m) at stride lds, or 0 for zeros; all but the pointer are addresses
+    # start (n, m) at stride lds, or 0 for zeros; all but the pointer are addresses;
+    # `activation` is a code of dseq.kernels.epilogue
     size = size_of(pointer)
     c = address_of(pointer)
     lanes = BYTES // size
@@ -68,10 +70,12 @@ def multiply(pointer, a, lda, ka, b, ldb, transposed, start, lds, n, m, k):
                             pointer, left, 0, lda, ka, right + size * j, 0, step,
                             to + size * j, m, origin + moves * j, lds, rows, columns - j, 1, depth, 0, 0,
                         )  # fmt: skip
+            if activation != 0 and k0 + depth >= k:
+                activate(carray(pointer, (n * m,))[i0 * m : (i0 + rows) * m], activation)
         start, lds, moves = c, m, size
 
 
-linked_multiply = linked(multiply, 11)
+linked_multiply = linked(multiply, 12)
 
 
 @primitive(twin=None)
@@ -89,21 +93,26 @@ def matmul(c, a, b):
     if JIT:
         n, k = a.shape
         m = b.shape[1]
-        linked_multiply(c, (operand_of(c, a), k, 1, operand_of(c, b), m, 0, 0, 0, n, m, k))
+        linked_multiply(c, (operand_of(c, a), k, 1, operand_of(c, b), m, 0, 0, 0, n, m, k, 0))
     else:
         np.matmul(a, b, out=c)
 
 
 @kernel
-def matmul_bias(c, a, b, bias):
-    # c (n, m) = a (n, k) @ b (k, m) + bias (m,)
+def matmul_bias(c, a, b, bias, activation):
+    # c (n, m) = a (n, k) @ b (k, m) + bias (m,) or None, then the activation of this code (dseq.kernels.epilogue)
     if JIT:
         n, k = a.shape
         m = b.shape[1]
-        linked_multiply(c, (operand_of(c, a), k, 1, operand_of(c, b), m, 0, operand_of(c, bias), 0, n, m, k))
+        start = 0
+        if bias is not None:
+            start = operand_of(c, bias)
+        linked_multiply(c, (operand_of(c, a), k, 1, operand_of(c, b), m, 0, start, 0, n, m, k, activation))
     else:
         np.matmul(a, b, out=c)
-        c += bias
+        if bias is not None:
+            c += bias
+        activate(c.reshape(c.size), activation)
 
 
 @kernel
@@ -112,7 +121,7 @@ def matmul_tn(c, a, b):
     if JIT:
         n, k = a.shape
         m = b.shape[1]
-        linked_multiply(c, (operand_of(c, a), 1, k, operand_of(c, b), m, 0, 0, 0, k, m, n))
+        linked_multiply(c, (operand_of(c, a), 1, k, operand_of(c, b), m, 0, 0, 0, k, m, n, 0))
     else:
         np.matmul(a.T, b, out=c)
 
@@ -123,7 +132,7 @@ def add_matmul_tn(c, a, b):
     if JIT:
         n, k = a.shape
         m = b.shape[1]
-        linked_multiply(c, (operand_of(c, a), 1, k, operand_of(c, b), m, 0, address_of(c), m, k, m, n))
+        linked_multiply(c, (operand_of(c, a), 1, k, operand_of(c, b), m, 0, address_of(c), m, k, m, n, 0))
     else:
         c += np.matmul(a.T, b)
 
@@ -134,7 +143,7 @@ def matmul_nt(c, a, b):
     if JIT:
         n, m = a.shape
         k = b.shape[0]
-        linked_multiply(c, (operand_of(c, a), m, 1, operand_of(c, b), m, 1, 0, 0, n, k, m))
+        linked_multiply(c, (operand_of(c, a), m, 1, operand_of(c, b), m, 1, 0, 0, n, k, m, 0))
     else:
         np.matmul(a, b.T, out=c)
 
@@ -145,6 +154,6 @@ def add_matmul_nt(c, a, b):
     if JIT:
         n, m = a.shape
         k = b.shape[0]
-        linked_multiply(c, (operand_of(c, a), m, 1, operand_of(c, b), m, 1, address_of(c), k, n, k, m))
+        linked_multiply(c, (operand_of(c, a), m, 1, operand_of(c, b), m, 1, address_of(c), k, n, k, m, 0))
     else:
         c += np.matmul(a, b.T)

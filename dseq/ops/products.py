@@ -90,7 +90,7 @@ class Matmul(Function):
         columns = b.shape[-1] if len(b.shape) > 1 else 1
         b = b.reshape((a.shape[-1], columns))
         y = value(plan, "y", (*a.shape[:-1], columns), a.dtype, not a.per_row)
-        plan.forward(dense.dense_forward, matrix(y), matrix(a), b, None)
+        plan.forward(dense.dense_forward, matrix(y), matrix(a), b, None, 0)
         if y.grad is not None:
             plan.backward(dense.dense_backward_input, matrix(a.grad), matrix(y.grad), b, first=dense.dense_write_input)
             plan.backward(

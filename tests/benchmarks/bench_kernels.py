@@ -116,7 +116,7 @@ def compare(n, k, m, dtype, rounds):
         np.add(dw, scratch_dw, out=dw)
 
     forms = {
-        "forward": (lambda: dense_forward(y, x, w, b), numpy_forward),
+        "forward": (lambda: dense_forward(y, x, w, b, 0), numpy_forward),
         "dW": (lambda: dense_backward_kernel(dw, x, dy), numpy_kernel),
         "dX": (lambda: dense_backward_input(dx, dy, w), numpy_input),
     }

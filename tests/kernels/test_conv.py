@@ -16,6 +16,7 @@ from dseq.kernels.conv import (
     pad_backward,
     pad_forward,
 )
+from dseq.kernels.epilogue import RELU6
 from dseq.kernels.pool import max_backward, max_forward, mean_backward, mean_forward
 from dseq.kernels.vector import FEATURES, ON_ARM
 
@@ -70,12 +71,14 @@ def test_forward_and_gradients(case, dtype):
     strides, dilations, groups = how[:3], how[3:6], how[6]
 
     y, expected = np.full_like(dy, np.nan), np.zeros(dy.shape) + bias
-    conv_forward(y, x, w, bias, *how)
+    conv_forward(y, x, w, bias, *how, 0)
     for a, b, out in pairs(wide[0], wide[1], expected, strides, dilations, groups):
         out += a @ b
     close(y, expected, dtype, 100)
-    conv_forward(y, x, w, None, *how)
+    conv_forward(y, x, w, None, *how, 0)
     close(y, expected - bias, dtype, 100)
+    conv_forward(y, x, w, bias, *how, RELU6)
+    close(y, np.clip(expected, 0, 6), dtype, 100)
 
     dw = w.copy()
     expected = wide[1].copy()
@@ -98,16 +101,16 @@ def test_forward_and_gradients(case, dtype):
 def test_a_samples_bits_do_not_depend_on_the_others():
     x, w, dy, bias, how = arrays(CASES[1], "float32", samples=7)
     whole, alone = np.empty_like(dy), np.empty_like(dy)
-    conv_forward(whole, x, w, bias, *how)
+    conv_forward(whole, x, w, bias, *how, 0)
     for i in range(7):
-        conv_forward(alone[i : i + 1], x[i : i + 1], w, bias, *how)
+        conv_forward(alone[i : i + 1], x[i : i + 1], w, bias, *how, 0)
     np.testing.assert_array_equal(whole, alone)
 
 
 def test_no_samples():
     x, w, dy, bias, how = arrays(CASES[0], "float32", samples=0)
     dw = np.zeros_like(w)
-    conv_forward(np.empty_like(dy), x, w, bias, *how)
+    conv_forward(np.empty_like(dy), x, w, bias, *how, 0)
     conv_backward_kernel(dw, x, dy, *how)
     assert not dw.any()
 

@@ -5,6 +5,7 @@ import pytest
 
 from dseq.kernels.base import JIT
 from dseq.kernels.dense import dense_backward_bias, dense_backward_input, dense_backward_kernel, dense_forward
+from dseq.kernels.epilogue import NONE, RELU, RELU6
 
 DTYPES = ("float32", "float64")
 
@@ -19,9 +20,21 @@ def random(shape, dtype="float64", seed=0):
 def test_forward(n, k, m, use_bias, dtype):
     x, w, b = random((n, k), dtype), random((k, m), dtype, 1), random(m, dtype, 2) if use_bias else None
     y = np.full((n, m), np.nan, dtype)
-    dense_forward(y, x, w, b)
+    dense_forward(y, x, w, b, 0)
     expected = x.astype(np.float64) @ w.astype(np.float64) + (b if use_bias else 0)
     np.testing.assert_allclose(y, expected, rtol=0, atol=40 * np.sqrt(k) * np.finfo(dtype).eps)
+    for code, most in ((RELU, np.inf), (RELU6, 6)):
+        bent = np.full((n, m), np.nan, dtype)
+        dense_forward(bent, x, w, b, code)
+        np.testing.assert_array_equal(bent, np.clip(y, 0, most))
+
+
+@pytest.mark.parametrize("code", [NONE, RELU, RELU6])
+def test_activations_after_the_product_keep_nan(code):
+    y = np.empty((1, 4))
+    dense_forward(y, np.ones((1, 1)), np.array([[np.nan, -1, 5, 7.0]]), None, code)
+    least, most = (-np.inf, 0, 0)[code], (np.inf, np.inf, 6)[code]
+    np.testing.assert_array_equal(y, np.clip([[np.nan, -1, 5, 7]], least, most))
 
 
 @pytest.mark.parametrize("n, k, m", [(1, 1, 1), (5, 7, 3), (14, 33, 10)])
@@ -32,7 +45,7 @@ def test_gradients(n, k, m):
 
     def value(**moved):
         y = np.empty((n, m))
-        dense_forward(y, *{**operands, **moved}.values())
+        dense_forward(y, *{**operands, **moved}.values(), 0)
         return (y * dy).sum()
 
     gradients = {name: np.zeros_like(array) for name, array in operands.items()}
@@ -87,7 +100,7 @@ def test_bias_gradient_is_a_sum_in_the_order_of_rows(m, dtype):
 def test_the_python_text_gives_the_same_bits(use_bias):
     x, w, b, dy = random((5, 7)), random((7, 3)), random(3) if use_bias else None, random((5, 3))
     for run, shape, arguments in (
-        (dense_forward, (5, 3), (x, w, b)),
+        (dense_forward, (5, 3), (x, w, b, 0)),
         (dense_backward_input, (5, 7), (dy, w)),
         (dense_backward_kernel, (7, 3), (x, dy)),
         (dense_backward_bias, (3,), (dy,)),

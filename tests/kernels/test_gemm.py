@@ -33,7 +33,7 @@ def check_products(n, k, m, dtype):
     matmul(c, a, b)
     check(c, np.zeros((n, m)), a, b, dtype)
     c[:] = np.nan
-    matmul_bias(c, a, b, bias)
+    matmul_bias(c, a, b, bias, 0)
     check(c, np.broadcast_to(bias, (n, m)), a, b, dtype)
     before = random((n, m), dtype, 3)
     c = before.copy()
@@ -66,13 +66,13 @@ def test_bits_of_a_row_do_not_depend_on_the_number_of_rows(k, m, dtype):
     x, w, bias = random((n, k), dtype), random((k, m), dtype, 1), random(m, dtype, 2)
     dy, before = random((n, m), dtype, 3), random((n, k), dtype, 4)
     y, dx = np.empty((n, m), dtype), before.copy()
-    matmul_bias(y, x, w, bias)
+    matmul_bias(y, x, w, bias, 0)
     add_matmul_nt(dx, dy, w)
     for first, last in [(i, i + rows) for rows in (1, 2, 5, 12, 13, 24, 25, 36) for i in (0, 1, 7, n - rows)] + [
         (0, 60)
     ]:
         y_part, dx_part = np.empty((last - first, m), dtype), before[first:last].copy()
-        matmul_bias(y_part, x[first:last], w, bias)
+        matmul_bias(y_part, x[first:last], w, bias, 0)
         add_matmul_nt(dx_part, dy[first:last], w)
         np.testing.assert_array_equal(y_part, y[first:last])
         np.testing.assert_array_equal(dx_part, dx[first:last])

@@ -41,14 +41,14 @@ def test_a_call_of_too_many_words_is_refused():
 @pytest.mark.parametrize("element", ["float32", "float64"])
 def test_linked_kernels_are_among_those_needed(element):
     x = np.empty((0, 0), element)
-    signature = tuple(argument_type(a) for a in (x, x, x, None))
+    signature = tuple(argument_type(a) for a in (x, x, x, None, 0))
     ((found, words),) = callees(dense.dense_forward, signature)
     assert found is gemm.multiply and words[0] == types.CPointer(getattr(types, element))
     assert callees(dense.dense_backward_bias, (argument_type(x[0:0].reshape(-1)), argument_type(x))) == []
 
     plan = Plan(dtype=element)
     a, b = plan.input("a", (3,)), plan.constant(np.ones((3, 2)))
-    plan.forward(dense.dense_forward, plan.value("y", (2,)), a, b, None)
+    plan.forward(dense.dense_forward, plan.value("y", (2,)), a, b, None, 0)
     step = Step(plan)
     assert (gemm.multiply, words) in step.signatures()
     step.prepare()
@@ -73,4 +73,4 @@ def test_matrices_of_two_types_are_refused(product, place, other):
 def test_a_bias_of_another_type_is_refused():
     bias = types.Array(types.float64, 1, "C")
     with pytest.raises(TypingError, match="must have one type"):
-        address(gemm.matmul_bias, (*[MATRIX["float32"]] * 3, bias))
+        address(gemm.matmul_bias, (*[MATRIX["float32"]] * 3, bias, types.int64))

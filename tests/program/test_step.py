@@ -140,7 +140,7 @@ def test_only_gradients_that_are_added_to_are_zeroed(runner):
     before = plan.enter("layer", [weight], [x])
     a, b, c = (plan.value(name, (2,)) for name in "abc")
     for y in (a, b, c):
-        plan.forward(dense_forward, y, x, weight, None)
+        plan.forward(dense_forward, y, x, weight, None, 0)
     plan.backward(dense_backward_input, a.grad, b.grad, weight, first=dense_write_input)
     plan.backward(rescale_backward, flat(b.grad), flat(c.grad), plan.constant(2.0))
     plan.give(c.grad)

@@ -172,7 +172,7 @@ class BaseConv(Layer):
         y = plan.value("y", (*outputs, self.filters))
         w, b = image(self.kernel, 2), self.bias
         how = *full(self.strides), *full(self.dilation_rate), self.groups
-        plan.forward(conv_forward, image(y), image(padded), w, b, *how)
+        plan.forward(conv_forward, image(y), image(padded), w, b, *how, 0)
         if padded.grad is not None:
             turned = plan.value(
                 "turned", (prod(self.kernel_size) * self.filters, channels // self.groups), plan.dtype, True

@@ -97,7 +97,7 @@ class Dense(Layer):
     def lower(self, plan, x):
         y = plan.value("y", (*x.shape[:-1], self.units))
         w, b = self.kernel, self.bias
-        plan.forward(dense_forward, matrix(y), matrix(x), w, b)
+        plan.forward(dense_forward, matrix(y), matrix(x), w, b, 0)
         plan.backward(dense_backward_input, matrix(x.grad), matrix(y.grad), w, first=dense_write_input)
         plan.backward(dense_backward_kernel, w.grad, matrix(x), matrix(y.grad), first=dense_write_kernel)
         plan.backward(dense_backward_bias, None if b is None else b.grad, matrix(y.grad))

@@ -141,7 +141,7 @@ class EinsumDense(Layer):
 
     def _product(self, plan, y, x, kernel, bias):
         """`y = x @ kernel + bias` for matrices."""
-        plan.forward(dense.dense_forward, y, x, kernel, flat(bias))
+        plan.forward(dense.dense_forward, y, x, kernel, flat(bias), 0)
         plan.backward(dense.dense_backward_input, x.grad, y.grad, kernel, first=dense.dense_write_input)
         plan.backward(dense.dense_backward_kernel, kernel.grad, x, y.grad, first=dense.dense_write_kernel)
         plan.backward(dense.dense_backward_bias, None if bias is None else flat(bias.grad), y.grad)
