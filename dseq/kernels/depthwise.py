@@ -251,3 +251,17 @@ def repeat_backward(dx, dy):
         for j in range(to.size):
             for k in range(m):
                 to[j] += row[j * m + k]
+
+
+@kernel
+def rectified_backward(dy, given, y, activation):
+    # dy (n, c) in place, given the same: zero where the activation held y (n, c) fast
+    zero, six = y.dtype.type(0), y.dtype.type(6)
+    for i in range(y.shape[0]):
+        to, row = dy[i], y[i]
+        if activation == 2:
+            for j in range(row.size):
+                to[j] = zero if row[j] <= zero or row[j] >= six else to[j]
+        else:
+            for j in range(row.size):
+                to[j] = zero if row[j] <= zero else to[j]

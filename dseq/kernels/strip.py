@@ -61,7 +61,9 @@ class Strips(Emitter):
         """`count` vectors of C kept in registers; the builder is left after its stores."""
         function, entry = builder.function, builder.block
         lanes, tile = [self.lanes * v for v in range(vectors)], [(i, v) for i in range(count) for v in range(vectors)]
-        batch_loop, depth_loop, batch_end, end = map(function.append_basic_block, ("batch", "depth", "batch_end", "end"))
+        batch_loop, depth_loop, batch_end, end = map(
+            function.append_basic_block, ("batch", "depth", "batch_end", "end")
+        )
 
         def corner(base, stride, i, v):
             return self.at(builder, base, builder.mul(stride, word(i)), word(lanes[v]))
@@ -87,7 +89,12 @@ class Strips(Emitter):
         for (i, v), total in zip(tile, sums, strict=True):
             place = self.at(builder, heads[i // 4], builder.mul(strip.lda, word(i % 4)), word(lanes[v]))
             new.append(self.multiply_add(builder, self.load(builder, place, mask), shared[v], total))
-        following = [builder.add(k, word(1)), builder.add(right, b_step), *(builder.add(p, a_step) for p in heads), *new]
+        following = [
+            builder.add(k, word(1)),
+            builder.add(right, b_step),
+            *(builder.add(p, a_step) for p in heads),
+            *new,
+        ]
         for phi, value in zip([k, right, *heads, *sums], following, strict=True):
             phi.add_incoming(value, depth_loop)
         builder.cbranch(builder.icmp_signed("<", following[0], strip.depth), depth_loop, batch_end)

@@ -7,8 +7,15 @@ from dseq.layers.activations.prelu import PReLU
 from dseq.layers.activations.relu import ReLU
 from dseq.layers.activations.softmax import Softmax
 from dseq.layers.convolutional.conv1d import Conv1D
+from dseq.layers.convolutional.conv1d_transpose import Conv1DTranspose
 from dseq.layers.convolutional.conv2d import Conv2D
+from dseq.layers.convolutional.conv2d_transpose import Conv2DTranspose
 from dseq.layers.convolutional.conv3d import Conv3D
+from dseq.layers.convolutional.conv3d_transpose import Conv3DTranspose
+from dseq.layers.convolutional.depthwise_conv1d import DepthwiseConv1D
+from dseq.layers.convolutional.depthwise_conv2d import DepthwiseConv2D
+from dseq.layers.convolutional.separable_conv1d import SeparableConv1D
+from dseq.layers.convolutional.separable_conv2d import SeparableConv2D
 from dseq.layers.core.dense import Dense
 from dseq.layers.core.einsum_dense import EinsumDense
 from dseq.layers.core.embedding import Embedding
@@ -80,8 +87,11 @@ AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
 AvgPool3D = AveragePooling3D
 Convolution1D = Conv1D
+Convolution1DTranspose = Conv1DTranspose
 Convolution2D = Conv2D
+Convolution2DTranspose = Conv2DTranspose
 Convolution3D = Conv3D
+Convolution3DTranspose = Conv3DTranspose
 GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
 GlobalAvgPool3D = GlobalAveragePooling3D
@@ -91,11 +101,20 @@ GlobalMaxPool3D = GlobalMaxPooling3D
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
     "Conv3D",
+    "Conv3DTranspose",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
@@ -109,8 +128,13 @@ __all__ = [
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
     "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
     "Convolution3D",
+    "Convolution3DTranspose",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "MaxPool1D",
     "GlobalMaxPool1D",
     "MaxPool2D",

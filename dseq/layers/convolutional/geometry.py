@@ -72,3 +72,88 @@ def image(operand, channels_behind=1):
         return None
     rank = len(operand.shape) - channels_behind
     return operand.reshape((1,) * (AXES - rank) + tuple(operand.shape))
+
+
+def transposed_size(size, window, stride, dilation, padding, more):
+    """The size along an axis of what a transposed convolution makes.
+
+    Args:
+        size: Size of the input; None if it is not known, and so is the result.
+        window: Taps of the kernel.
+        stride: Steps of the output for one step of the input.
+        dilation: Steps between taps.
+        padding: `"valid"` for all that the taps reach, `"same"` for `size * stride`.
+        more: The `output_padding`; None for the sizes above, else it is added to what the first and the last tap leave
+            of the stride.
+    """
+    if size is None:
+        return None
+    reach = (window - 1) * dilation + 1
+    if padding == "valid":
+        return (size - 1) * stride + reach + (max(stride - reach, 0) if more is None else more)
+    return size * stride if more is None else (size - 1) * stride + reach % 2 + more
+
+
+def transposed_start(window, stride, dilation, padding, more) -> int:
+    """Where along an axis the output of a transposed convolution begins within all that the taps reach.
+
+    Args: as `transposed_size`.
+    """
+    reach = (window - 1) * dilation + 1
+    if padding == "valid":
+        return 0
+    kept = stride + reach - 2 if more is None else reach + reach % 2 - 2 + more
+    return reach - 1 - min((kept + 1) // 2, reach - 1)
+
+
+def positive(value, name, kind) -> int:
+    """A strictly positive integer.
+
+    Args:
+        value: What the user gave.
+        name: Name of the argument, for messages.
+        kind: Name of the layer's class, for messages.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value <= 0:
+        raise ValueError(
+            f"Invalid value for argument `{name}` of {kind}. Expected a strictly positive integer. "
+            f"Received: {name}={value!r}"
+        )
+    return int(value)
+
+
+def padding_of(value, kind) -> str:
+    """`"valid"` or `"same"`.
+
+    Args:
+        value: What the user gave.
+        kind: Name of the layer's class, for messages.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if not isinstance(value, str) or value.lower() not in ("valid", "same"):
+        raise ValueError(f"The `padding` argument of {kind} must be one of ('valid', 'same'). Received: {value!r}")
+    return value.lower()
+
+
+def known_channels(shape, order, name) -> int:
+    """The channels of a full shape.
+
+    Args:
+        shape: The shape.
+        order: `"channels_last"` or `"channels_first"`.
+        name: Name of the layer, for messages.
+
+    Raises:
+        ValueError: If their number is not known.
+    """
+    channels = split(shape, order)[1]
+    if channels is None:
+        raise ValueError(
+            f"The channel dimension of the inputs should be defined. Received: input_shape={tuple(shape)} in {name!r}"
+        )
+    return channels
