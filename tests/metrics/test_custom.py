@@ -240,7 +240,7 @@ def test_a_state_that_is_shown_joined_goes_on_alone(metric):
     assert metric.result() == pytest.approx(expected, rel=1e-5)
     watched.reset()
     watched.restore([[v.tolist() for v in own]])  # as a backup keeps it
-    for before, now in zip(own, watched.state(), strict=True):
+    for before, now in zip(own, watched.states()[0], strict=True):
         np.testing.assert_array_equal(before, now)
 
 
