@@ -43,7 +43,11 @@ ranks.provide(communicator.get)
 
 
 def __getattr__(name):
-    # Only models with operations of their own need these functions and their kernels.
+    # Only models with operations of their own need these functions and their kernels, and few scripts the networks.
+    if name == "applications":
+        import dseq.applications as applications
+
+        return applications
     if name == "ops":
         import dseq.ops as ops
 
@@ -81,6 +85,7 @@ __all__ = [
     "Sequential",
     "Variable",
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "config",

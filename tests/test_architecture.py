@@ -22,7 +22,7 @@ FLOORS = (
     (("callbacks",), ("data",), ("datasets",)),
     (("training",),),
     (("models",),),
-    (("__init__", "backend", "random", "testing", "tree", "utils"),),
+    (("__init__", "applications", "backend", "random", "testing", "tree", "utils"),),
 )
 PLACE = {
     part: (floor, group) for floor, groups in enumerate(FLOORS) for group, parts in enumerate(groups) for part in parts
