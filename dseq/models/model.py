@@ -322,19 +322,20 @@ class Model(Trainer, Layer):
             world.agree("save_weights", [("filepath", str(filepath))])
             world.share_outcome(lambda: weights_file.write(filepath, self, overwrite=overwrite))
 
-    def load_weights(self, filepath, skip_mismatch=False) -> None:
-        """Reads weights that dseq or Keras 3 wrote, and the optimizer's variables if compiled.
+    def load_weights(self, filepath, skip_mismatch=False, by_name=False) -> None:
+        """Reads weights that dseq or Keras wrote, and the optimizer's variables if compiled.
 
         All ranks call it; rank 0 reads, the others receive.
 
         Args:
-            filepath: Path of a `.weights.h5` file.
+            filepath: Path of a `.weights.h5` file, or of an `.h5` file of Keras 1 or 2, of which only the weights count.
             skip_mismatch: Whether layers that do not fit keep their weights, with a warning, instead of an error.
+            by_name: For `.h5` files: whether layers are matched by their names instead of their order.
 
         Raises:
             ValueError: If the file does not fit the model; OSError: if it cannot be read. Nothing is changed then.
         """
-        weights_file.check_path(filepath)
+        weights_file.check_path(filepath, loading=True)
         self._require_built("loading")
         self._build_optimizer()
         world = communicator.get()
@@ -342,7 +343,7 @@ class Model(Trainer, Layer):
             world.agree("load_weights", [("filepath", str(filepath))])
             tree = world.share_outcome(lambda: weights_file.read(filepath))
             quiet = None if world.rank == 0 else lambda message: None  # one warning, not one for each rank
-            weights_file.assign(tree, self, skip_mismatch=skip_mismatch, warn=quiet)
+            weights_file.assign(tree, self, skip_mismatch, quiet, by_name)
 
     def _require_built(self, what):
         if not self.built:

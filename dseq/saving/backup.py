@@ -53,7 +53,10 @@ def read(path) -> tuple:
         ValueError: If it is not a weights file.
         OSError: If it is damaged.
     """
-    return {"file": str(path), "groups": hdf5.read(path)}, hdf5.opened(path, _read_state)
+    tree = hdf5.read(path)
+    if "groups" not in tree:
+        raise ValueError(f"{path} must be a backup, but has the layout of Keras 2. Nothing was loaded.")
+    return {"file": str(path)} | tree, hdf5.opened(path, _read_state)
 
 
 def _read_state(file, array):

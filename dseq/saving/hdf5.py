@@ -6,7 +6,7 @@ from math import prod
 import h5py
 import numpy as np
 
-from dseq.saving import layout
+from dseq.saving import layout, legacy
 from dseq.saving.atomic import replacing
 
 # What a small file may declare: anything larger would fill the memory with nothing.
@@ -34,8 +34,14 @@ def write(path, model, overwrite, add=None) -> None:
 
 
 def read(path) -> dict:
-    """All groups that hold variables, by path."""
-    return opened(path, lambda content, array: _Reader(path).read(content))
+    """What a file holds: `"groups"` that hold variables, by path, or the `"layers"` of Keras 1 and 2."""
+
+    def contents(content, array):
+        if legacy.holds(content):
+            return legacy.read(content, array, _Refused)
+        return {"groups": _Reader(path).read(content)}
+
+    return opened(path, contents)
 
 
 def opened(path, function):
@@ -82,11 +88,6 @@ class _Reader:
         self.visited = 0
 
     def read(self, file):
-        if "layer_names" in file.attrs or "model_weights" in file:
-            raise _Refused(
-                f"{self.path} has the layout of Keras 2 (`layer_names`), which is not supported yet. Load it in Keras "
-                "3 and save it by `model.save_weights('name.weights.h5')`."
-            )
         self._visit(file, "", 0)
         if not self.groups:
             raise _Refused(

@@ -26,10 +26,11 @@ def test_fitted_sgd_with_momentum():
     assert all(np.abs(v.numpy()).sum() > 0 for v in model.optimizer.variables)
 
 
-def test_nested_model():
+@pytest.mark.parametrize("file", ["nested.weights.h5", "nested.h5"])
+def test_nested_model(file):
     base = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4), keras.layers.Dense(4)])
     model = keras.Sequential([keras.Input((5,)), base, keras.layers.Dense(3)])
-    model.load_weights(FILES / "nested.weights.h5")
+    model.load_weights(FILES / file)
     expected = [
         [-0.031894952058792114, 0.2266322672367096, 0.27679482102394104],
         [-0.0341227687895298, 0.2262267768383026, 0.27858445048332214],

@@ -22,7 +22,7 @@ def path(tmp_path):
 def test_names(name):
     with pytest.raises(ValueError, match=r"The filename must end in `.weights.h5`. Received: filepath=") as caught:
         check_path(name)
-    assert ("not supported yet" in str(caught.value)) == str(name).endswith((".keras", ".h5", ".hdf5", ".json"))
+    assert ("not supported yet" in str(caught.value)) == str(name).endswith((".keras", ".json"))
 
 
 def test_paths_of_every_kind(path):
@@ -75,16 +75,6 @@ def test_foreign_file(tmp_path):
     with h5py.File(path, "w") as file:
         file["results/pressure"] = np.zeros(3)
     with pytest.raises(ValueError, match=r"without Keras weights: .* Received: groups \['results'\]"):
-        read(path)
-
-
-@pytest.mark.parametrize("inside", [False, True])
-def test_keras_2_file(tmp_path, inside):
-    path = tmp_path / "x.weights.h5"
-    with h5py.File(path, "w") as file:
-        group = file.create_group("model_weights") if inside else file
-        group.attrs["layer_names"] = [b"dense"]
-    with pytest.raises(ValueError, match="layout of Keras 2"):
         read(path)
 
 
