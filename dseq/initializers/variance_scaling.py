@@ -9,6 +9,7 @@ from dseq.initializers.initializer import RandomInitializer, cast, standardize
 
 MODES = ("fan_in", "fan_out", "fan_avg")
 DISTRIBUTIONS = ("uniform", "truncated_normal", "untruncated_normal")
+PIECE = 1 << 14  # elements that stay in the cache
 # The standard deviation of a standard normal cut at 2.
 TRUNCATED_STDDEV = 0.87962566103423978
 
@@ -59,8 +60,8 @@ class VarianceScaling(RandomInitializer):
         stddev = sqrt(self.scale / max(1.0, n))
         generator = self.generator()
         if self.distribution == "uniform":
-            values = generator.uniform(-sqrt(3) * stddev, sqrt(3) * stddev, shape)
-        elif self.distribution == "untruncated_normal":
+            return uniform(generator, sqrt(3) * stddev, shape, dtype)
+        if self.distribution == "untruncated_normal":
             values = stddev * generator.standard_normal(shape)
         else:
             values = stddev / TRUNCATED_STDDEV * truncated_normal(generator, shape)
@@ -75,6 +76,15 @@ class VarianceScaling(RandomInitializer):
             "input_axes": self.input_axes,
             "output_axes": self.output_axes,
         }
+
+
+def uniform(generator, limit, shape, dtype):
+    """Values between -limit and limit, drawn in float64 and cast piece by piece: large weights need no second array."""
+    values = np.empty(prod(shape), dtype)
+    for start in range(0, values.size, PIECE):
+        piece = values[start : start + PIECE]
+        piece[:] = generator.uniform(-limit, limit, piece.size)
+    return values.reshape(shape)
 
 
 class _Named(VarianceScaling):
