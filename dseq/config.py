@@ -6,11 +6,12 @@
 | `DSEQ_MPI` | `auto` | `auto`: use MPI when a launcher started us; `off`: never; `on`: always |
 | `DSEQ_ABORT` | `on` | `on`: an exception on one rank ends the whole job; `off`: leave it to MPI |
 | `DSEQ_ENGINE` | `auto` | how ranks sum gradients and update: `flat`, each on its own; `node`, in one copy of the |
-| | | parameters that all ranks of a node share; `solo`, for one rank; `auto` is `flat` |
 | `DSEQ_STRICT` | `0` | 1: the same bits on any number of ranks, for models whose `compile` does not say; see README |
 | `DSEQ_SHARDS` | `8` | strict mode: the number of shards each batch is divided into; results depend on it |
 | `DSEQ_NUM_THREADS` | `1` | threads of each rank, or `auto`: as many as the rank has cores; more than one takes |
 | | | strict mode |
+| | | parameters that all ranks of a node share; `solo`, for one rank; `auto`: `node` if ranks share a node |
+| `DSEQ_NODE_RANKS` | `0` | so many ranks of a machine are a node, as those of a socket may be; 0: all of them |
 | `DSEQ_ISA` | `auto` | register tile of the matrix kernel: `auto`, `avx512`, `avx2`, `neon`, `plain` |
 | `DSEQ_DEBUG` | `0` | 1: say what is compiled and loaded; 2: also print the plan |
 """
@@ -37,13 +38,14 @@ def _read(name: str) -> str:
     return value
 
 
-def _read_count(name: str, default: str, auto=False) -> int:
-    """The value of an environment variable that is a number from 1 on; 0 for `auto` where that is allowed."""
-    value = os.environ.get(name, "").strip().lower() or default
-    if auto and value == "auto":
-        return 0
-    if not value.isdecimal() or int(value) < 1:
-        raise ValueError(f"{name} must be a number from 1 on{' or auto' if auto else ''}. Received: {value!r}")
+def _read_count(name: str, default: int, least=0, auto=None) -> int:
+    """The value of an environment variable that is a number from `least` on, or that of the word auto."""
+    value = os.environ.get(name, "").strip().lower() or str(default)
+    if auto is not None and value == "auto":
+        return auto
+    if not value.isdecimal() or int(value) < least:
+        word = "" if auto is None else " or auto"
+        raise ValueError(f"{name} must be a number from {least} on{word}. Received: {value!r}")
     return int(value)
 
 
@@ -58,8 +60,9 @@ mpi = _read("DSEQ_MPI")
 abort = _read("DSEQ_ABORT") == "on"
 engine = _read("DSEQ_ENGINE")
 strict = _read("DSEQ_STRICT") == "1"
-shards = _read_count("DSEQ_SHARDS", "8")
-threads = _read_count("DSEQ_NUM_THREADS", "1", auto=True)  # 0 for `auto`
+shards = _read_count("DSEQ_SHARDS", 8, 1)
+threads = _read_count("DSEQ_NUM_THREADS", 1, 1, auto=0)
+node_ranks = _read_count("DSEQ_NODE_RANKS", 0)
 isa = _read("DSEQ_ISA")
 debug = int(_read("DSEQ_DEBUG"))
 

@@ -8,6 +8,7 @@ import numpy as np
 from dseq.optimizers import update
 from dseq.optimizers.applying import Applying
 from dseq.optimizers.learning_rate import describe, restore
+from dseq.program.host import Exchange
 from dseq.program.naming import auto_name, snake_case
 
 
@@ -238,7 +239,7 @@ class Optimizer(Applying):
             for variable in var_list:
                 variable.array[...] = self._average_variables[self._layout.index(variable)].array
 
-    def lower(self, plan, params, grads, lo=0, hi=None) -> None:
+    def lower(self, plan, params, grads, lo=0, hi=None, exchange=None) -> None:
         """Writes the update of a slice of the weights into a plan.
 
         Where ranks update slices, all of them call this, also for an empty slice: norms of all gradients, and whether
@@ -250,6 +251,7 @@ class Optimizer(Applying):
             grads: The arena of gradients.
             lo: First element of the slice.
             hi: The element behind its last; the end of the trainable weights if None.
+            exchange: The call that sums over those who update the other slices; over all ranks if None.
 
         Raises:
             ValueError: If the slice cuts a weight that this optimizer must have whole.
@@ -268,7 +270,9 @@ class Optimizer(Applying):
             runs = [(max(first, lo), min(last, hi), kind) for first, last, kind in layout.runs(self.kind)]
             parts = [self._arena_part(params, grads, *run) for run in runs if run[1] > run[0]]
         operand = update.operands(self, params, grads)
-        for kernel, arguments in update.calls(self, parts, weights, sliced=(lo, hi) != (0, layout.size)):
+        if exchange is None and (lo, hi) != (0, layout.size):
+            exchange = Exchange()
+        for kernel, arguments in update.calls(self, parts, weights, exchange):
             plan.update(kernel, *map(operand, arguments))
 
     def _arena_part(self, params, grads, lo, hi, kind, variable=None):

@@ -12,9 +12,9 @@ class Slots:
 
     Args:
         optimizer: The optimizer, built.
-        allocate: `(name, nbytes) -> bytes`, by which the engine gives memory.
-        alone: `(function)`, which calls the function on one of the ranks that share the memory, while the others wait;
-            None for memory of this rank's own.
+        allocate: `(name, nbytes, blocks) -> bytes`, by which the engine gives memory.
+        alone: `(function, memory, changed)`, which calls on rank 0 a function that writes into a list of arrays, while
+            the others wait, and gives all who share memory what it wrote; None for memory of this rank's own.
 
     Attributes:
         shared: Whether several ranks share the memory. Then `adopt` is called by all of them together.
@@ -30,7 +30,8 @@ class Slots:
             self._blocks, self._seen = blocks, optimizer.slots
             return
         starts, total = offsets([(b.nbytes,) for b in blocks], np.uint8)
-        memory = allocate("slots", total)
+        bounds = [(start, b.nbytes) for start, b in zip(starts, blocks, strict=True)]
+        memory = allocate("slots", total, bounds)
         cut = [memory[start : start + b.nbytes] for start, b in zip(starts, blocks, strict=True)]
         self._blocks = [m.view(b.dtype).reshape(b.shape) for m, b in zip(cut, blocks, strict=True)]
 
@@ -62,7 +63,7 @@ class Slots:
                 here[...] = there
 
         if self.shared:
-            self._alone(write if strayed else lambda: None)
+            self._alone(write, self._blocks, strayed)
         elif strayed:
             write()
         if strayed:

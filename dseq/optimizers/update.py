@@ -9,7 +9,7 @@ import numpy as np
 
 from dseq.kernels import clip as kernels
 from dseq.optimizers.layout import CHUNK
-from dseq.program.host import Exchange, Host
+from dseq.program.host import Host
 from dseq.program.operand import Operand
 
 
@@ -102,17 +102,17 @@ class Memory:
         return calls, sums
 
 
-def calls(optimizer, parts, weights, sliced=False):
+def calls(optimizer, parts, weights, exchange=None):
     """The update as a list of (kernel, arguments).
 
     Args:
         optimizer: The optimizer, built.
         parts: List of `Part`s to update, whole weights if the optimizer works on these.
         weights: List of `Part`s, one for each weight, to check and to measure.
-        sliced: Whether other ranks have other weights, so that sums are exchanged.
+        exchange: The call that sums over the ranks that update other weights; None if these are all.
     """
     memory = optimizer.memory
-    found = prepared(optimizer, weights, sliced)
+    found = prepared(optimizer, weights, exchange)
     early = optimizer.gradient_accumulation_steps and not optimizer.measures
     for part in parts:
         if optimizer.whole_weights or optimizer.in_python:
@@ -129,7 +129,7 @@ def calls(optimizer, parts, weights, sliced=False):
     return found
 
 
-def prepared(optimizer, weights, sliced):
+def prepared(optimizer, weights, exchange=None):
     """The calls before any weight changes: checking, and where norms clip gradients, accumulating and measuring."""
     memory, found = optimizer.memory, []
     if optimizer.gated:
@@ -137,7 +137,7 @@ def prepared(optimizer, weights, sliced):
         for part in weights:
             for k, piece in enumerate(part.chunks(), part.pieces[0]):
                 found.append((kernels.check_finite, (memory.flags[k : k + 1], piece.g)))
-        found += [(Exchange(), (memory.flags,))] if sliced else []
+        found += [(exchange, (memory.flags,))] if exchange else []
         found.append((kernels.all_finite, (memory.control, memory.clips, memory.flags)))
     if not optimizer.measures:
         return found
@@ -151,7 +151,7 @@ def prepared(optimizer, weights, sliced):
             squares = memory.squares[slice(*part.pieces)]
             found.append((kernels.clip_to_norm, (part.clip, squares, memory.control, 0)))
     if not optimizer.clipnorm:
-        found += [(Exchange(), (memory.squares,))] if sliced else []
+        found += [(exchange, (memory.squares,))] if exchange else []
         found.append((kernels.clip_to_norm, (memory.clips[0], memory.squares, memory.control, 1)))
     return found
 

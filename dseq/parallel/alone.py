@@ -14,6 +14,9 @@ class Alone:
     size = 1
     local_rank = 0
     local_size = 1
+    machine_size = 1
+    node = 0
+    nodes = ((0,),)
 
     def __init__(self):
         self.host = socket.gethostname().split(".")[0]
@@ -37,6 +40,12 @@ class Alone:
     def bound_sum(self, array):
         return lambda: None
 
+    def sum_on_node(self, array):
+        return array
+
+    def to_first_ranks(self, arrays):
+        pass
+
     def broadcast(self, array, root=0):
         return array
 
@@ -58,7 +67,7 @@ class Alone:
     def barrier(self):
         pass
 
-    def shared_bytes(self, nbytes):
+    def shared_bytes(self, nbytes, parts=None):
         return aligned(nbytes)
 
     def node_barrier(self):

@@ -70,15 +70,17 @@ class Barrier:
     its core may be what the others wait for.
 
     Args:
-        world: The communicator, of ranks on one node.
-        words: Zeroed int64 array in memory that all see, `LINE` words for each rank.
+        world: The communicator. All ranks of the job make their nodes' barriers together.
+        words: Zeroed int64 array in memory that all of a node see, `LINE` words for each rank.
     """
 
     def __init__(self, world, words):
         self.world, self.words, self.count = world, words, 0
-        self._processes = world.allgather_object(Process.own())
+        processes = world.allgather_object(Process.own())
+        self._ranks = world.nodes[world.node]
+        self._processes = [processes[rank] for rank in self._ranks]
         world.on_node_first(_compile)
-        crowded = world.local_size > launcher.cores_of_node()
+        crowded = world.machine_size > launcher.cores_of_node()
         self._spins, self._yielding = (0, 0.0) if crowded else (SPINS, YIELDING)
         self._place = words.ctypes.data
 
@@ -127,7 +129,7 @@ class Barrier:
         for rank in self._late():
             process = self._processes[rank]
             state = process.state()
-            names.append(f"{ranks_text([rank])} (process {process.number}{', ' + state if state else ''})")
+            names.append(f"{ranks_text([self._ranks[rank]])} (process {process.number}{', ' + state if state else ''})")
         return ", ".join(names)
 
     def _end_if_one_has_ended(self, place):

@@ -10,6 +10,7 @@ import numpy as np
 from dseq import config
 from dseq.parallel import abort, launcher
 from dseq.parallel.alone import Alone
+from dseq.parallel.nodes import Nodes
 from dseq.parallel.sections import Sections
 from dseq.parallel.tree import Parts
 from dseq.parallel.windows import Windows
@@ -65,7 +66,7 @@ def _import_mpi():
     if "mpi4py.MPI" not in sys.modules and launcher.oversubscribed():
         # MPICH's collectives through shared memory spin: with more ranks than cores 1 KB takes 10 ms instead of 50 us.
         os.environ.setdefault("MPIR_CVAR_DEVICE_COLLECTIVES", "none")
-    if config.engine == "node":
+    if config.engine in ("auto", "node"):
         os.environ.setdefault("OMPI_MCA_osc", "^ucx")  # which reports an error for each window that it leaves alone
     try:
         import mpi4py
@@ -95,7 +96,7 @@ def _import_mpi():
     return MPI
 
 
-class World(Sections, Windows, Parts):
+class World(Sections, Windows, Nodes, Parts):
     """All ranks of MPI's world, on communicators of dseq's own.
 
     Every method but `section` and the attributes is collective: all ranks call it, in the same order.
@@ -103,8 +104,6 @@ class World(Sections, Windows, Parts):
     Attributes:
         rank: This process's number.
         size: Number of ranks.
-        local_rank: Number among the ranks of this node.
-        local_size: Ranks on this node.
         host: This node's name.
     """
 
@@ -112,22 +111,12 @@ class World(Sections, Windows, Parts):
         self._mpi = MPI = _import_mpi()
         self.rank, self.size = MPI.COMM_WORLD.rank, MPI.COMM_WORLD.size
         self.host = MPI.Get_processor_name().split(".")[0]
-        self._data = self._control = self._local = None
+        self._data = self._control = None
         super().__init__()
         abort.connect(self)
 
     def __repr__(self):
         return f"<rank {self.rank} of {self.size} on {self.host}>"
-
-    @property
-    def local_rank(self) -> int:
-        self._connect()
-        return self._local.rank
-
-    @property
-    def local_size(self) -> int:
-        self._connect()
-        return self._local.size
 
     def _connect(self, seconds=None):
         """Makes the communicators, when all ranks first do something together; False if some do not come in time.
@@ -140,8 +129,8 @@ class World(Sections, Windows, Parts):
             if not self._wait(request, "the first call that all ranks must make", seconds):
                 return False
             self._control, self._data = control, control.Dup()
-            self._local = self._data.Split_type(MPI.COMM_TYPE_SHARED, self.rank)
-            for comm in (self._control, self._data, self._local):
+            self._find_nodes()
+            for comm in (self._control, self._data, self._local, self._hop):
                 comm.Set_errhandler(MPI.ERRORS_RETURN)  # errors become exceptions
         return True
 

@@ -48,12 +48,15 @@ class Engine:
             Unavailable: If it cannot; on every rank.
         """
 
-    def allocate(self, name: str, nbytes: int) -> np.ndarray:
+    exchange = None  # the call that sums over the ranks that update the other slices
+
+    def allocate(self, name: str, nbytes: int, blocks=()) -> np.ndarray:
         """Zeroed memory for an arena; an engine may give memory that other ranks see too.
 
         Args:
             name: "params" or "slots".
             nbytes: Size in bytes.
+            blocks: (start, size) of what is as long as the parameters and divided as they are; all of it if empty.
 
         Returns:
             A uint8 array that begins at a multiple of 64 bytes.
@@ -146,11 +149,17 @@ class Engine:
             params: The parameter arena.
         """
 
-    def alone(self, function) -> None:
+    def drop(self) -> None:
+        """After `reduce`, if all ranks give its sums up: before others are computed, or at an error on all of them."""
+
+    def alone(self, function, memory=None, changed=True) -> None:
         """Changes each copy of the parameters once, while nobody reads it.
 
         Args:
             function: Function that does.
+            memory: List of the arrays it writes to, if it gives them rank 0's values of something; None if it does the
+                same on every rank.
+            changed: Whether there is something to write; rank 0's answer counts.
 
         Raises:
             RuntimeError: If it failed on the rank that called it.
@@ -182,7 +191,7 @@ def get(name: str, communicator, division=None) -> Engine:
             f"The engine 'solo' is for a single rank. Received: {communicator.size} ranks. Set DSEQ_ENGINE=auto, or to "
             "train each process by itself DSEQ_MPI=off."
         )
-    elif name == "node":
+    elif name == "node" or (name == "auto" and communicator.local_size > 1):
         from dseq.parallel.node import Node as chosen
     else:
         from dseq.parallel.flat import Flat as chosen

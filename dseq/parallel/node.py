@@ -1,13 +1,13 @@
 """One copy of the parameters for all ranks of a node, in shared memory; each rank updates a slice of it.
 
-Every rank writes its gradients into shared memory of its own. Then each sums its slice over the ranks, in their
-order (or over shards, in that of strict mode's tree), and updates that slice in place: nothing is packed, sent or made
-twice. Outside of an update nobody writes what
-others may read: weights that a script sets leave the shared memory (`Parameters.release`) until all ranks bring them
-back together.
+Every rank writes its gradients into shared memory of its own, a row. Then each sums its slice over the rows, in the
+order of the ranks (in strict mode: over a row for each shard, along the tree), and updates that slice in place: nothing
+is packed, sent or made twice. Outside of an update nobody writes what others may read: weights that a script sets leave
+the shared memory (`Parameters.release`) until all ranks bring them back together.
 
-Ranks on several nodes would exchange the sums of slices between `sum_rows` and the update in `gather`, each with the
-ranks that have the same slice on the other nodes.
+Ranks on several nodes exchange the sums of slices (`hop.py`): first the ranks of each node are added in their order,
+then the nodes in theirs. All summing is `Node._sum`, of a stretch of a node's rows, and `Hop.add`, of nodes. What is
+the same on all nodes, as moving statistics and constraints make it, the first rank of each node makes on its copy.
 """
 
 import numpy as np
@@ -15,18 +15,20 @@ import numpy as np
 from dseq.kernels.shared import BLOCK, sum_rows
 from dseq.kernels.tree import sum_tree
 from dseq.parallel.engine import Engine
+from dseq.parallel.hop import UNIT, Hop, pieces_of
 from dseq.parallel.tree import Fold, Order
 from dseq.parallel.windows import Unavailable
+from dseq.program.host import Among, Host
 from dseq.program.operand import Operand
 
-UNIT = 16  # elements: slices begin at lines of the cache, also in float32
 PIECE = 16384  # elements that are summed and at once updated: they stay in the cache between
 MOST_PIECES = 512  # a plan stays short
 ROW = 4096  # bytes: each rank's gradients begin on a page of their own
+NOTHING, WRITTEN, FAILED = 0, 1, 2  # what rank 0 tells the first ranks of other nodes when it has written for all
 
 
 class Node(Engine):
-    """The engine of ranks on one node that share its memory.
+    """The engine of ranks that share the memory of their node, on one node or several.
 
     Args:
         communicator: From `communicator.get()`, of several ranks.
@@ -40,19 +42,33 @@ class Node(Engine):
 
     def __init__(self, communicator, division=None):
         super().__init__(communicator, division)
-        self.rank, self.size = communicator.rank, communicator.size
+        self.rank, self.size = communicator.local_rank, communicator.local_size
+        self._several = len(communicator.nodes) > 1
+        if self._several and self.division.strict:
+            raise Unavailable("strict mode sums the shards of several nodes by messages")
         self._meet = communicator.node_barrier()
         self._status = communicator.shared_bytes(8).view(np.int64)  # not 0: the rank that wrote for all has failed
-        self._grads = self._sums = self._sum = self._fold = None
+        self._grads = self._sums = self._block = self._fold = self._error = None
         self._settles = self._settles_weights = False
+        self._sent, self._hop = [], None
 
-    def allocate(self, name, nbytes):
-        return self.communicator.shared_bytes(nbytes)
+    @property
+    def exchange(self):
+        return Among(self.communicator.sum_on_node) if self.size > 1 else None
+
+    def allocate(self, name, nbytes, blocks=()):
+        share = [(size * self.rank // self.size, size * (self.rank + 1) // self.size) for _, size in blocks]
+        parts = [(start + lo, start + hi) for (start, _), (lo, hi) in zip(blocks, share, strict=True)]
+        return self.communicator.shared_bytes(nbytes, parts or None)
 
     def gradients(self, nbytes):
-        division, stride = self.division, -(-nbytes // ROW) * ROW
-        self._rows = self.communicator.shared_bytes(division.shards * stride).reshape(division.shards, stride)
-        return self._rows[division.first : division.last]
+        count, first, last = self.size, self.rank, self.rank + 1
+        if self.division.strict:
+            count, first, last = self.division.shards, self.division.first, self.division.last
+        stride = -(-nbytes // ROW) * ROW
+        own = (first * stride, last * stride)
+        self._rows = self.communicator.shared_bytes(count * stride, [own]).reshape(count, stride)
+        return self._rows[first:last]
 
     def check(self, plan, optimizer, trainable, variables):
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
@@ -70,34 +86,51 @@ class Node(Engine):
             self._settles_weights |= id(args[0].block) in trained
 
     def owned(self, total, cuts=None):
+        world = self.communicator
+        if self._several:
+            parts = [slices(total, len(ranks), cuts) for ranks in world.nodes]
+            self._sent = pieces_of(parts, world.nodes, world.rank)
         return slices(total, self.size, cuts)[self.rank]
 
     def pieces(self, lo, hi, whole=False):
         if whole:
             return [(lo, hi)]
         most = max(PIECE, -(-(hi - lo) // (MOST_PIECES * UNIT)) * UNIT)
-        return [(first, min(first + most, hi)) for first in range(lo, hi, most)]
+        runs = [(piece.first, piece.last) for piece in self._sent] if self._several else [(lo, hi)]
+        return [(first, min(first + most, end)) for begin, end in runs for first in range(begin, end, most)]
 
     def gather(self, plan, grads, lo, hi):
         rows = self._bind(grads)
+        if self._several:
+            for number, piece in enumerate(self._sent):
+                if lo <= piece.first < hi:
+                    total = _operand(f"grads[{piece.first}:{piece.last}]", grads[piece.first : piece.last])
+                    plan.update(_Arrival(self._hop, number), total)
+            return
         whole = _operand("all gradients", rows)
-        kernel, arrays = self._sum
-        scratch = [_operand("scratch", array) for array in arrays]
+        scratch = [_operand("scratch", array) for array in self._scratch]
         for first, last in self.pieces(lo, hi):
             total = _operand(f"grads[{first}:{last}]", grads[first:last])
-            plan.update(kernel, total, whole, first, *scratch)
+            plan.update(self._kernel, total, whole, first, *scratch)
 
     def _bind(self, grads):
-        """Gradients of all shards as one matrix, and in `_sum` how its rows are summed: a kernel and its scratch."""
+        """The node's rows of gradients as one matrix; and the kernel that sums them, with its scratch."""
         if self._grads is not grads:
             self._grads, self._typed = grads, self._rows.view(grads.dtype)
-            self._sum = sum_rows, [np.zeros(BLOCK, grads.dtype)]
+            self._block = np.zeros(BLOCK, grads.dtype)
+            self._kernel, self._scratch = sum_rows, [self._block]
             if self.division.strict:
                 self._fold = Fold(self.division, grads.dtype, self.division.first)
                 nodes = {node: node[0] for rank in range(self.size) for node in self.division.nodes(rank)}
                 order = Order((0, self.division.shards), nodes, grads.dtype)
-                self._sum = sum_tree, [order.program, order.stack]
+                self._kernel, self._scratch = sum_tree, [order.program, order.stack]
+            if self._several:
+                self._hop = Hop(self.communicator, self._sent, grads, self._sum, self._block)
         return self._typed
+
+    def _sum(self, total, first):
+        """Sums what all rows of the node have from element `first` on."""
+        self._kernel(total, self._typed, first, *self._scratch)
 
     def reduce(self, grads, start=0):
         """Waits for all ranks' gradients, and sums what is not left to slices.
@@ -111,46 +144,99 @@ class Node(Engine):
         if self._fold is not None:
             self._fold.run(rows, grads.size)
         self._meet()
-        kernel, scratch = self._sum
-        kernel(self._sums, rows, start, *scratch)
+        if self._several:
+            self._reduce_over_nodes(start)
+        else:
+            self._sum(self._sums, start)
         return self._sums
+
+    def _reduce_over_nodes(self, start):
+        """Starts the exchange of slices, and brings the tail's sum from the first rank to the others."""
+        hop = self._hop
+        hop.begin()
+        if self.rank == 0:
+            self._sum(self._sums, start)
+            hop.start_tail(self._sums)
+        hop.start(1)
+        tail = self._typed[0, start : start + self._sums.size]
+        if self.rank == 0:
+            tail[:] = hop.finish_tail()
+        self._meet()
+        self._sums[:] = tail
+
+    def drop(self):
+        if self._hop is not None:
+            self._hop.drop()
+
+    def broadcast(self, params):
+        if self._several:
+            self._meet()
+            if self.rank == 0:
+                self.communicator.to_first_ranks([params])
+            self._meet()
 
     def settle(self, run):
         if self._settles:
             if self._settles_weights:
                 self._meet()
-            self._on_one_rank(run)
+            if self.rank == 0:
+                self._try(run)
 
     def finish(self, params):
         self._meet()
         self._raise_together()
 
-    def alone(self, function):
+    def alone(self, function, memory=None, changed=True):
         self._meet()
-        self._on_one_rank(function)
+        if self.rank == 0:
+            if memory is None:
+                self._try(function)
+            else:
+                self._write_for_all(function, memory, changed)
         self._meet()
         self._raise_together()
 
-    def _on_one_rank(self, function):
-        if self.rank == 0:
-            try:
-                function()
-            except BaseException as error:
-                self._error = error
-                self._status[0] = 1
+    def _write_for_all(self, function, memory, changed):
+        """Rank 0 calls the function; the first ranks of other nodes get what it wrote."""
+        world, told = self.communicator, np.array([NOTHING])
+        if world.rank == 0 and changed:
+            self._try(function)
+            told[0] = FAILED if self._status[0] else WRITTEN
+        if not self._several:
+            return
+        world.to_first_ranks([told])
+        if told[0] == FAILED:
+            self._status[0] = 1
+        elif told[0] == WRITTEN:
+            world.to_first_ranks(memory)
+
+    def _try(self, function):
+        try:
+            function()
+        except BaseException as error:
+            self._error = error
+            self._status[0] = 1
 
     def _raise_together(self):
         """Raises on every rank if what one did for all has failed there, between two barriers."""
         if not self._status[0]:
             return
         self._meet()
+        error, self._error = self._error, None
         if self.rank == 0:
             self._status[0] = 0
-            error, self._error = self._error, None
-        else:
-            error = RuntimeError("Rank 0 could not change the weights for all ranks of its node; it says why.")
+        if error is None:
+            error = RuntimeError("Rank 0 could not change the weights for all ranks; it says why.")
         self._meet()
         raise error
+
+
+class _Arrival(Host):
+    """The call of an update that waits for a piece's sum over nodes."""
+
+    def __init__(self, hop, number):
+        super().__init__(lambda total: hop.need(number))
+        self.__name__ = "sum over nodes"
 
 
 def slices(total, count, cuts=None):

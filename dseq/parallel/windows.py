@@ -27,9 +27,12 @@ def free_bytes() -> float:
 
 
 class Windows:
-    """Shared memory for `World`, which imports MPI. All methods are collective, and take all ranks on one node.
+    """Shared memory for `World`, which imports MPI: each node's ranks have their own. All ranks call all methods.
 
     A window lives until no rank has an array in it any more, and then until the next call.
+
+    A page belongs to the NUMA domain of the rank that writes into it first. One window whose pages are taken by those
+    who will use them most is therefore as good as a window for each domain.
     """
 
     _node_barrier = None
@@ -38,43 +41,52 @@ class Windows:
         super().__init__()
         self._windows = []  # pairs of a window and a weak reference to the array of all its memory, in the same order
 
-    def shared_bytes(self, nbytes: int) -> np.ndarray:
-        """Memory that all ranks see, zeroed.
+    def shared_bytes(self, nbytes: int, parts=None) -> np.ndarray:
+        """Memory that all ranks of a node see, zeroed.
 
         Args:
-            nbytes: Its size, the same on all ranks.
+            nbytes: Its size, the same on all ranks of a node.
+            parts: Those [lo, hi) that this rank will use most, in bytes; together the ranks of a node name all. If
+                None, each has one run of the same length.
 
         Returns:
             A uint8 array that begins at a multiple of 64 bytes.
 
         Raises:
-            Unavailable: If it cannot be had; on every rank.
+            Unavailable: If it cannot be had on some node; on every rank.
         """
-        hosts = self.allgather_object((self.host, nbytes, self.local_size))
-        if self.local_size < self.size:
-            raise Unavailable(f"the ranks are on several nodes ({', '.join(sorted({host for host, *_ in hosts}))})")
+        self._connect()
         self._free_unused()
-        free = self._free()
-        if free < nbytes + RESERVE:
+        short = self._shortage(nbytes)
+        if short:
             gc.collect()  # models that nobody has any more
             self._free_unused()
-            free = self._free()
-        if free < nbytes + RESERVE:
+            short = self._shortage(nbytes)
+        if short:
+            host, free, needed = short[0]
             raise Unavailable(
-                f"{FOLDER} of {self.host} has {max(0, free - RESERVE) / 2**20:.1f} MB to spare, and "
-                f"{nbytes / 2**20:.1f} MB are needed; containers take, for instance, --shm-size=8g"
+                f"{FOLDER} of {host} has {max(0, free - RESERVE) / 2**20:.1f} MB to spare, and "
+                f"{needed / 2**20:.1f} MB are needed; containers take, for instance, --shm-size=8g"
             )
-        window, memory = self._allocate(nbytes + ALIGNMENT)
+        if self.local_size > 1:
+            window, memory = self._allocate(nbytes + ALIGNMENT)
+        else:
+            window, memory = None, self._checked(None, np.empty(nbytes + ALIGNMENT, np.uint8), None)
         skip = -memory.ctypes.data % ALIGNMENT
         self._windows.append((window, weakref.ref(memory)))
         array = memory[skip : skip + nbytes]
-        lo, hi = (nbytes * rank // self.size for rank in (self.rank, self.rank + 1))
-        array[lo:hi] = 0  # also takes the pages now, while they are known to be there
+        if parts is None:
+            parts = [(nbytes * self.local_rank // self.local_size, nbytes * (self.local_rank + 1) // self.local_size)]
+        for lo, hi in parts:
+            array[lo:hi] = 0  # takes the pages now, while they are known to be there
         self.barrier()
         return array
 
-    def _free(self):
-        return min(self.allgather_object(free_bytes()))
+    def _shortage(self, nbytes):
+        """Where there is too little: (host, free bytes, needed bytes)."""
+        needed = nbytes if self.local_size > 1 else 0
+        everywhere = self.allgather_object((self.host, free_bytes() if needed else 0, needed))
+        return [(host, free, size) for host, free, size in everywhere if size and free < size + RESERVE]
 
     def _allocate(self, nbytes):
         window = memory = error = None
@@ -83,21 +95,28 @@ class Windows:
             memory = np.frombuffer(window.Shared_query(0)[0], np.uint8, nbytes)
         except Exception as caught:
             error = f"{type(caught).__name__}: {caught}"
-        place = None if memory is None else memory.ctypes.data % ALIGNMENT
-        places, errors = zip(*self.allgather_object((place, error)), strict=True)
-        if any(errors) or len(set(places)) > 1:
-            if window is not None and not any(errors):
+        return window, self._checked(window, memory, error)
+
+    def _checked(self, window, memory, error):
+        """The memory, if all ranks have it at addresses that are alike on each node."""
+        place = None if memory is None or window is None else memory.ctypes.data % ALIGNMENT
+        found = self.allgather_object((place, error))
+        errors = [error for _, error in found if error]
+        apart = next((p for ranks in self.nodes if len(set(p := [found[r][0] for r in ranks])) > 1), None)
+        if errors or apart:
+            if window is not None and not any(found[rank][1] for rank in self.nodes[self.node]):
                 window.Free()
-            reason = next(filter(None, errors), f"it begins at other addresses on each rank: {places}")
-            raise Unavailable(f"MPI gives no shared memory of {nbytes / 2**20:.1f} MB ({reason})")
-        return window, memory
+            reason = errors[0] if errors else f"it begins at other addresses on each rank: {apart}"
+            raise Unavailable(f"MPI gives no shared memory ({reason})")
+        return memory
 
     def _free_unused(self):
         unused = self.allgather_object([reference() is None for _, reference in self._windows])
         kept = []
         for pair, everywhere in zip(self._windows, zip(*unused, strict=True), strict=True):
             if all(everywhere):
-                pair[0].Free()
+                if pair[0] is not None:
+                    pair[0].Free()
             else:
                 kept.append(pair)
         self._windows = kept

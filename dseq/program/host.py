@@ -44,6 +44,27 @@ class Exchange:
             exchange([block for (block,) in calls])
 
 
+class Among(Exchange):
+    """The sum of a block over some of the ranks, in place.
+
+    Args:
+        sum: Function that makes it.
+    """
+
+    def __init__(self, sum):
+        self.sum = sum
+
+    def run(self, exchange, calls):
+        """Makes the sum.
+
+        Args:
+            exchange: Not needed.
+            calls: The block, as the only argument of the only call.
+        """
+        ((block,),) = calls
+        self.sum(block)
+
+
 def is_host(kernel) -> bool:
     """Whether a call is one the compiled step must pause for."""
     return isinstance(kernel, Host | Exchange)

@@ -65,10 +65,10 @@ class Parameters:
         tail: Slots behind the gradients, for sums that the same reduction adds up over ranks.
         dtype: Float type of the arenas.
         allocate: `(name, nbytes) -> bytes`, by which the engine gives memory.
-        alone: `(function)`, which calls the function on one of the ranks that share the memory, while the others wait;
-            None for memory of this rank's own.
         gradients: `(nbytes) -> matrix of bytes`, by which the engine gives memory for the gradients of each shard that
             this rank holds; a row may be longer. None for a single shard.
+        alone: `(function, memory, changed)`, which calls on rank 0 a function that writes into a list of arrays, while
+            the others wait, and gives all who share memory what it wrote; None for memory of this rank's own.
 
     Attributes:
         grads: The gradients that the update reads: those of the first shard, until shards are summed.
@@ -159,7 +159,7 @@ class Parameters:
             for variable in moving:
                 self.view(variable)[...] = variable.array
 
-        self._alone(write)
+        self._alone(write, [self.params], bool(moving))
         for variable in moving:
             variable.array, variable.owner, variable.home = self.view(variable), self, self
         for variable in variables:

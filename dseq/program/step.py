@@ -44,7 +44,6 @@ class Step:
     Attributes:
         exchange: Function of a list of arrays, one for each shard, that makes each the sum over all shards of all
             ranks; None if there is but one shard.
-        add: Function that sums an array over all ranks in place; None on a single rank.
         threads: Function that makes several calls at once, as `map(function, arguments)`; None for one by one.
         tails: The sums of the last run, as `plan.sums` laid them out, for each shard; `tail` is the first's.
         clocks: What kernels read that draw random numbers, for each shard: see `plan.CLOCK`; `clock` is the first's.
@@ -58,7 +57,7 @@ class Step:
         self.parameters = parameters
         self.runner = runner if JIT else "python"
         self.rows = None
-        self.exchange = self.add = self.threads = None
+        self.exchange = self.threads = None
         self.clocks = np.zeros((shards, len(CLOCK)), np.int64)
         self.clocks[:, CLOCK.index("shard")] = range(shards)
         self.clocks[:, CLOCK.index("shards")] = shards
@@ -302,16 +301,11 @@ class Step:
 
     def update(self) -> None:
         """Runs the update on the reduced gradients."""
-        self._run(self._compute_end, self._update_end, (0,), self._add_first)
+        self._run(self._compute_end, self._update_end, (0,), None)
 
     def settle(self) -> None:
         """Runs what changes weights after the update."""
-        self._run(self._update_end, len(self._calls), (0,), self._add_first)
-
-    def _add_first(self, arrays):
-        """The exchange of what ranks, not shards, have in common."""
-        if self.add is not None:
-            self.add(arrays[0])
+        self._run(self._update_end, len(self._calls), (0,), None)
 
     def _run(self, first, last, shards, exchange):
         for host in self._hosts:

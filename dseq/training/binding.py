@@ -34,7 +34,7 @@ def bind(model, plan, trainable, world, division) -> tuple:
         cuts = [lo for lo, _ in parameters.bounds] + [total]
         for lo, hi in chosen.pieces(*chosen.owned(total, cuts if whole else None), whole):
             chosen.gather(plan, parameters.grads, lo, hi)
-            optimizer.lower(plan, parameters.params, parameters.grads, lo, hi)
+            optimizer.lower(plan, parameters.params, parameters.grads, lo, hi, chosen.exchange)
         return chosen, parameters, slots
 
     bound = engine.first_possible(config.engine, world, division, with_engine)

@@ -60,8 +60,7 @@ class Session:
         self.step.clocks[:, SHARD] = range(self.division.first, self.division.last)
         self.step.clocks[:, SHARD + 1] = self.division.shards
         if self.world.size > 1:
-            self.step.add = self.world.allreduce_sum
-            self.step.exchange = lambda arrays: self.step.add(arrays[0])
+            self.step.exchange = lambda arrays: self.world.allreduce_sum(arrays[0])
         if self.division.strict:
             self.step.exchange = Exchange(self.world, self.division)
         threads = min(cores.threads(self.world), held)
@@ -338,7 +337,11 @@ class Training(Scored):
         self.step.clocks[:, STEP] = optimizer.step_count
         tail = self._reduced(feed, order, lo, hi)
         if self.plan.faults:
-            self._check_faults(tail, feed)
+            try:
+                self._check_faults(tail, feed)
+            except ValueError:
+                self.engine.drop()
+                raise
         optimizer.begin_step(1 / self.loss_scale)
         self.step.update()
         optimizer.end_step()
@@ -355,6 +358,8 @@ class Training(Scored):
         parameters.tails[0, -1] = parameters.strayed or self.slots.strayed
         tail = self.engine.reduce(parameters.grads, parameters.trainable_size)
         if tail[-1]:  # weights were set where ranks do not meet, as while data are made
+            if self._repeatable:
+                self.engine.drop()
             self._recall()
             if self._repeatable:
                 self._run_batch(*batch)

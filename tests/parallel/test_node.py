@@ -54,7 +54,8 @@ class Threads(Alone):
     def __init__(self, rank, size):
         super().__init__()
         self.rank = self.local_rank = rank
-        self.size = self.local_size = size
+        self.size = self.local_size = self.machine_size = size
+        self.nodes = (tuple(range(size)),)
 
     def allgather_object(self, value):
         return [value] * self.size
@@ -222,11 +223,12 @@ def test_pieces():
         assert all(a[1] == b[0] and b[0] % UNIT == 0 for a, b in zip(found, found[1:], strict=False))
 
 
-def alone(function):
-    function()
+def alone(function, memory, changed):
+    if changed:
+        function()
 
 
-def shared(name, nbytes):
+def shared(name, nbytes, blocks=()):
     return aligned(nbytes)
 
 
