@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from dseq import config
-from dseq.parallel import communicator
+from dseq.parallel import communicator, engine
 
 
 def memory_use(model) -> tuple[str, int, dict]:
@@ -21,7 +21,7 @@ def memory_use(model) -> tuple[str, int, dict]:
     world = communicator.get()
     sessions = [kept[1] if isinstance(kept, tuple) else kept for kept in getattr(model, "_sessions", {}).values()]
     training = next((s for s in reversed(sessions) if getattr(s, "parameters", None) is not None), None)
-    engine = "solo" if world.size == 1 else config.engine
+    name = engine.expected(config.engine, world)
     trained = getattr(model, "trainable_variables", [])
     sizes = {"parameters": _bytes(model.variables)}
     if getattr(model, "compiled", False):
@@ -29,7 +29,7 @@ def memory_use(model) -> tuple[str, int, dict]:
         if model.optimizer is not None:
             sizes["optimizer slots"] = _slots(model.optimizer, trained)
     if training is not None:
-        engine = training.engine.name
+        name = training.engine.name
         arena = {id(v) for v in training.parameters.variables}
         elsewhere = _bytes(v for v in model.variables if id(v) not in arena)
         # What the ranks of a node have once, each has a part of.
@@ -41,7 +41,7 @@ def memory_use(model) -> tuple[str, int, dict]:
     bound = training or (sessions[-1] if sessions else None)
     if bound is not None:
         sizes["activations"] = bound.step.activation_bytes
-    return engine, world.size, {part: size for part, size in sizes.items() if size or part == "parameters"}
+    return name, world.size, {part: size for part, size in sizes.items() if size or part == "parameters"}
 
 
 def _bytes(variables):

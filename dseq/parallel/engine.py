@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from dseq import config
+from dseq.parallel import launcher
 from dseq.parallel.shard import Division
 from dseq.parallel.tree import TreeSum
 from dseq.parallel.windows import Unavailable
@@ -176,7 +178,8 @@ def get(name: str, communicator, division=None) -> Engine:
         division: The `Division` of batches; None for one shard a rank.
 
     Returns:
-        An engine. A single rank needs none of the others and gets `Solo`.
+        An engine. A single rank needs none of the others and gets `Solo`; "auto" is "node" if anywhere ranks share a
+        node, else "flat".
 
     Raises:
         ValueError: If there is no such engine, or it is "solo" on several ranks.
@@ -191,7 +194,7 @@ def get(name: str, communicator, division=None) -> Engine:
             f"The engine 'solo' is for a single rank. Received: {communicator.size} ranks. Set DSEQ_ENGINE=auto, or to "
             "train each process by itself DSEQ_MPI=off."
         )
-    elif name == "node" or (name == "auto" and communicator.local_size > 1):
+    elif name == "node" or (name == "auto" and len(communicator.nodes) < communicator.size):
         from dseq.parallel.node import Node as chosen
     else:
         from dseq.parallel.flat import Flat as chosen
@@ -199,7 +202,7 @@ def get(name: str, communicator, division=None) -> Engine:
 
 
 def first_possible(name: str, communicator, division, bind) -> Engine:
-    """The engine of a name or, where that is not possible, `Flat`; rank 0 says why, once.
+    """The engine of a name or, where that is not possible, `Flat`; rank 0 says which it is and why, once.
 
     Args:
         name: As for `get`.
@@ -210,11 +213,44 @@ def first_possible(name: str, communicator, division, bind) -> Engine:
     Returns:
         What `bind` returned.
     """
+    chosen = None
     try:
-        return bind(get(name, communicator, division))
+        chosen = get(name, communicator, division)
+        bound = bind(chosen)
     except Unavailable as reason:
-        text = f"dseq: DSEQ_ENGINE={name} is not possible, flat takes its place: {reason}."
-        if communicator.rank == 0 and text not in _said:
-            _said.add(text)
-            print(text, flush=True)
-    return bind(get("flat", communicator, division))
+        wanted = chosen.name if chosen is not None else "node"
+        _say_once(communicator, f"the engine {wanted} is not possible, flat takes its place: {reason}")
+        chosen = get("flat", communicator, division)
+        bound = bind(chosen)
+    if communicator.size > 1 or config.debug:
+        _say_once(communicator, f"engine {chosen.name} on {places(communicator)}")
+    return bound
+
+
+def places(communicator) -> str:
+    """How many ranks there are on how many nodes, as text; called by all ranks."""
+    nodes = communicator.nodes
+    ranks = "1 rank" if communicator.size == 1 else f"{communicator.size} ranks"
+    return ranks if len(nodes) == 1 else f"{ranks} of {len(nodes)} nodes"
+
+
+def expected(name: str, communicator) -> str:
+    """The name of the engine that training will take; any rank may ask, as nothing has to be agreed on.
+
+    Args:
+        name: As for `get`.
+        communicator: From `communicator.get()`.
+    """
+    if communicator.size == 1:
+        return "solo"
+    if name != "auto":
+        return name
+    launch = launcher.announced()
+    together = (launch.local_size or launch.size) if launch is not None else communicator.size
+    return "node" if together > 1 and config.node_ranks != 1 else "flat"
+
+
+def _say_once(communicator, text):
+    if communicator.rank == 0 and text not in _said:
+        _said.add(text)
+        print(f"dseq: {text}.", flush=True)

@@ -37,10 +37,7 @@ def bind(model, plan, trainable, world, division) -> tuple:
             optimizer.lower(plan, parameters.params, parameters.grads, lo, hi, chosen.exchange)
         return chosen, parameters, slots
 
-    bound = engine.first_possible(config.engine, world, division, with_engine)
-    if config.debug and world.rank == 0:
-        print(f"dseq: engine {bound[0].name} on {world.size} rank(s)", flush=True)
-    return bound
+    return engine.first_possible(config.engine, world, division, with_engine)
 
 
 def common_lines(plan, shared) -> list[str]:

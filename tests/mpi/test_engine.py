@@ -165,7 +165,7 @@ def test_memory_is_given_back(program):
         other = dseq.Sequential([dseq.Input((256,)), dseq.layers.Dense(1)])
         other.compile("sgd", "mse")
         other.fit(x, x[:, :1], verbose=0)
-        print("windows", len(world._windows))
+        print(f"windows {len(world._windows)}\n", end="", flush=True)  # one write: ranks' pieces could mix
         expected = [w.copy() for w in model.get_weights()]
         model.fit(x, x, verbose=0)  # still there
         assert np.isfinite(model.get_weights()[0]).all() and (model.get_weights()[0] != expected[0]).any()
@@ -203,14 +203,16 @@ FALLBACK = """
     [
         # Little is left on one rank's side only; some windows can be had, but not all.
         ("windows.free_bytes = lambda: 2**24 + 60_000 + 1e9 * (world.rank == 0)", "has 0.1 MB to spare, and 0.1 MB"),
-        ("type(world).local_size = property(lambda self: 1)", "the ranks are on several nodes ("),
+        # No shared memory at all, not even for the barrier.
+        ("windows.free_bytes = lambda: 0", "has 0.0 MB to spare, and 0.0 MB"),
     ],
 )
 def test_falling_back(change, reason, program):
-    done = run(program(FALLBACK.format(change=change)), 2, timeout=60, env=NODE)
+    done = run(program(FALLBACK.format(change=change)), 2, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("flat takes its place: ") == 1 and reason in done.stdout, done.stdout
-    assert "on 2 ranks, engine flat" in done.stdout
+    assert done.stdout.count("the engine node is not possible, flat takes its place: ") == 1, done.stdout
+    assert reason in done.stdout and done.stdout.count("dseq: engine flat on 2 ranks.\n") == 1
+    assert "on 2 ranks, engine flat (" in done.stdout
 
 
 def test_an_allocation_that_fails_on_one_rank(program):
@@ -248,10 +250,13 @@ def test_an_allocation_that_fails_on_one_rank(program):
 
 
 @pytest.mark.skipif(vendor() != "mpich", reason="a switch of MPICH")
-def test_ranks_that_cannot_share_memory(program):
-    done = run(program(FALLBACK.format(change="")), 2, timeout=60, env=NODE | {"MPIR_CVAR_NOLOCAL": "1"})
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("the ranks are on several nodes") == 1 and "engine flat" in done.stdout
+@pytest.mark.parametrize("engine", ["auto", "node"])
+def test_ranks_that_cannot_share_memory(engine, program):
+    done = run(program(FALLBACK.format(change="")), 2, timeout=60, env={"DSEQ_ENGINE": engine, "MPIR_CVAR_NOLOCAL": 1})
+    assert done.returncode == 0 and "takes its place" not in done.stdout, done.stdout + done.stderr
+    name = "node" if engine == "node" else "flat"
+    assert f"dseq: engine {name} on 2 ranks of 2 nodes.\n" in done.stdout
+    assert f"on 2 ranks, engine {name} (" in done.stdout
 
 
 VICTIM = """

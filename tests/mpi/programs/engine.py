@@ -17,7 +17,7 @@ from dseq import layers, optimizers
 from dseq.parallel import communicator
 
 world = communicator.get()
-wanted = os.environ.get("DSEQ_ENGINE", "flat") if world.size > 1 else "solo"
+wanted = os.environ.get("DSEQ_ENGINE", "node") if world.size > 1 else "solo"
 rng = np.random.default_rng(0)
 x = rng.standard_normal((43, 7)).astype("float32")  # 43 rows in batches of 8: the last has 3
 y = (x[:, 0] > 0).astype("int64") + (x[:, 1] > 0)

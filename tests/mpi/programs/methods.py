@@ -110,7 +110,10 @@ with world.section("outer"):
     except ValueError as error:
         assert "alike" in str(error)
 
-chosen = engine.get("auto", world)
+assert world.nodes == (tuple(range(size)),) and world.node == 0 and world.machine_size == size
+assert type(engine.get("auto", world)).__name__ == ("Solo" if size == 1 else "Node")
+assert engine.get("auto", world).name == engine.expected("auto", world)
+chosen = engine.get("flat", world)
 assert type(chosen).__name__ == ("Solo" if size == 1 else "Flat")
 params = chosen.allocate("params", 4 * 100).view("float32")
 grads = chosen.gradients(4 * 103)[0, : 4 * 103].view("float32")
