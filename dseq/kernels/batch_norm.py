@@ -9,12 +9,15 @@ possible overlaps and gives up on vectors.
 
 Blocks: table (3, w) in the type of x: mean, factor, shift. sums (2c) float64: of dy and of dy * xhat. pulls (2, w) in
 the type of x: what backward takes from dy * factor, as a constant and as a multiple of x - mean. corrections (2, c)
-float64: r and d of batch renormalisation, or None.
+float64: r and d of batch renormalisation, or None. `activation` is a code of `dseq.kernels.epilogue`: what is applied
+to the result, and what backward makes again from x to know where it has a slope.
 """
 
+import numpy as np
 from numpy import float64
 
-from dseq.kernels.base import kernel
+from dseq.kernels.base import inlined, kernel
+from dseq.kernels.epilogue import NONE, bounds
 from dseq.kernels.moments import row_sum
 
 
@@ -40,52 +43,76 @@ def make_table(table, batch, gamma, beta, corrections):
 
 
 @kernel
-def normalize_columns(y, x, table):
+def normalize_columns(y, x, table, activation):
     # y, x (n, c), table (3, w)
     width = table.shape[1]
     flat_y, flat_x = y.reshape(y.size), x.reshape(x.size)
     mean, factor, shift = table[0], table[1], table[2]
+    bottom, top = bounds(table, activation)
     for first in range(0, x.size, width):
         to, row = flat_y[first : first + width], flat_x[first : first + width]
-        for j in range(row.size):
-            to[j] = (row[j] - mean[j]) * factor[j] + shift[j]
+        if activation == NONE:
+            for j in range(row.size):
+                to[j] = (row[j] - mean[j]) * factor[j] + shift[j]
+        else:
+            for j in range(row.size):
+                value = (row[j] - mean[j]) * factor[j] + shift[j]
+                value = bottom if value <= bottom else value
+                to[j] = top if value > top else value
 
 
 @kernel
-def normalize_channels(y, x, table):
+def normalize_channels(y, x, table, activation):
     # y, x (n, c, m), table (3, c)
+    bottom, top = bounds(table, activation)
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             to, row = y[i, j], x[i, j]
             mean, factor, shift = table[0, j], table[1, j], table[2, j]
             for k in range(row.size):
-                to[k] = (row[k] - mean) * factor + shift
+                value = (row[k] - mean) * factor + shift
+                value = bottom if value <= bottom else value
+                to[k] = top if value > top else value
 
 
 @kernel
-def column_slopes(sums, dy, x, table, batch, scratch):
-    # sums (2c,), dy, x (n, c), table (3, w), batch (3c + 1,), scratch (4, w)
+def column_slopes(sums, dy, x, table, batch, scratch, activation):
+    # sums (2c,), dy of the activation's result, x (n, c), table (3, w), batch (3c + 1,), scratch (4, w)
     c, width = x.shape[1], table.shape[1]
     flat_dy, flat_x = dy.reshape(dy.size), x.reshape(x.size)
     mean, plain, along = table[0], scratch[0], scratch[1]
     for j in range(width):
         plain[j] = 0.0
         along[j] = 0.0
-    pairs = x.size // (2 * width) * 2 * width
-    for first in range(0, pairs, 2 * width):
-        second, third = first + width, first + 2 * width
-        a, b = flat_dy[first:second], flat_dy[second:third]
-        p, q = flat_x[first:second], flat_x[second:third]
-        for j in range(width):
-            plain[j] += float64(a[j]) + float64(b[j])
-        for j in range(width):
-            along[j] += float64(a[j]) * float64(p[j] - mean[j]) + float64(b[j]) * float64(q[j] - mean[j])
-    for first in range(pairs, x.size, width):
-        a, p = flat_dy[first : first + width], flat_x[first : first + width]
-        for j in range(a.size):
-            plain[j] += float64(a[j])
-        for j in range(a.size):
-            along[j] += float64(a[j]) * float64(p[j] - mean[j])
+    if activation == NONE:
+        pairs = x.size // (2 * width) * 2 * width
+        for first in range(0, pairs, 2 * width):
+            second, third = first + width, first + 2 * width
+            a, b = flat_dy[first:second], flat_dy[second:third]
+            p, q = flat_x[first:second], flat_x[second:third]
+            for j in range(width):
+                plain[j] += float64(a[j]) + float64(b[j])
+            for j in range(width):
+                along[j] += float64(a[j]) * float64(p[j] - mean[j]) + float64(b[j]) * float64(q[j] - mean[j])
+        for first in range(pairs, x.size, width):
+            a, p = flat_dy[first : first + width], flat_x[first : first + width]
+            for j in range(a.size):
+                plain[j] += float64(a[j])
+            for j in range(a.size):
+                along[j] += float64(a[j]) * float64(p[j] - mean[j])
+    else:
+        zero = table.dtype.type(0)
+        factor, shift, inside = table[1], table[2], np.empty(width, table.dtype)
+        bottom, top = bounds(table, activation)
+        for first in range(0, x.size, width):
+            a, p = flat_dy[first : first + width], flat_x[first : first + width]
+            for j in range(a.size):
+                value = (p[j] - mean[j]) * factor[j] + shift[j]
+                inside[j] = zero if value <= bottom or value >= top else a[j]
+            for j in range(a.size):
+                plain[j] += float64(inside[j])
+            for j in range(a.size):
+                along[j] += float64(inside[j]) * float64(p[j] - mean[j])
     for j in range(2 * c):
         sums[j] = 0.0
     for k in range(width // c):
@@ -138,27 +165,55 @@ def make_pulls(pulls, sums, table, batch):
 
 
 @kernel
-def columns_backward(dx, dy, x, table, pulls):
-    # dx, dy, x (n, c), table (3, w), pulls (2, w)
+def columns_backward(dx, dy, x, table, pulls, activation):
+    # dx, dy of the activation's result, x (n, c), table (3, w), pulls (2, w)
     width = table.shape[1]
     flat_dx, flat_dy, flat_x = dx.reshape(dx.size), dy.reshape(dy.size), x.reshape(x.size)
-    mean, factor, constant, multiple = table[0], table[1], pulls[0], pulls[1]
+    carried = np.empty(width, dx.dtype)
     for first in range(0, x.size, width):
-        to, slope, row = flat_dx[first : first + width], flat_dy[first : first + width], flat_x[first : first + width]
-        for j in range(row.size):
-            to[j] += (slope[j] * factor[j] - constant[j]) - (row[j] - mean[j]) * multiple[j]
+        to = flat_dx[first : first + width]
+        _carry(carried, flat_dy[first : first + width], flat_x[first : first + width], table, pulls, activation)
+        for j in range(to.size):
+            to[j] += carried[j]
 
 
 @kernel
-def columns_write(dx, dy, x, table, pulls):
+def columns_write(dx, dy, x, table, pulls, activation):
     # the same where dx holds nothing yet
     width = table.shape[1]
     flat_dx, flat_dy, flat_x = dx.reshape(dx.size), dy.reshape(dy.size), x.reshape(x.size)
-    mean, factor, constant, multiple = table[0], table[1], pulls[0], pulls[1]
     for first in range(0, x.size, width):
-        to, slope, row = flat_dx[first : first + width], flat_dy[first : first + width], flat_x[first : first + width]
-        for j in range(row.size):
-            to[j] = (slope[j] * factor[j] - constant[j]) - (row[j] - mean[j]) * multiple[j]
+        last = first + width
+        _carry(flat_dx[first:last], flat_dy[first:last], flat_x[first:last], table, pulls, activation)
+
+
+@kernel
+def columns_in_place(dx, dy, x, table, pulls, activation):
+    # the same where dx lies where dy does
+    width = table.shape[1]
+    flat_dx, flat_x = dx.reshape(dx.size), x.reshape(x.size)
+    carried = np.empty(width, dx.dtype)
+    for first in range(0, x.size, width):
+        to = flat_dx[first : first + width]
+        _carry(carried, to, flat_x[first : first + width], table, pulls, activation)
+        for j in range(to.size):
+            to[j] = carried[j]
+
+
+@inlined
+def _carry(dx, dy, x, table, pulls, activation):
+    # dx, dy, x (at most w,)
+    mean, factor, shift, constant, multiple = table[0], table[1], table[2], pulls[0], pulls[1]
+    if activation == NONE:
+        for j in range(x.size):
+            dx[j] = (dy[j] * factor[j] - constant[j]) - (x[j] - mean[j]) * multiple[j]
+    else:
+        zero = table.dtype.type(0)
+        bottom, top = bounds(table, activation)
+        for j in range(x.size):
+            value = (x[j] - mean[j]) * factor[j] + shift[j]
+            slope = zero if value <= bottom or value >= top else dy[j] * factor[j]
+            dx[j] = (slope - constant[j]) - (x[j] - mean[j]) * multiple[j]
 
 
 @kernel
@@ -229,3 +284,23 @@ def fixed_table(table, mean, variance, least, inverted):
             table[0, j] = high
             table[1, j] = table.dtype.type(1.0 / deviation)
             table[2, j] = table.dtype.type((high - center) / deviation)
+
+
+@kernel
+def fold_kernel(folded, w, table):
+    # folded, w (k, c), table (3, w)
+    factor = table[1][: w.shape[1]]
+    for i in range(w.shape[0]):
+        to, row = folded[i], w[i]
+        for j in range(row.size):
+            to[j] = row[j] * factor[j]
+
+
+@kernel
+def fold_bias(folded, b, table):
+    # folded (c,), b (c,) or None, table (3, w)
+    for j in range(folded.size):
+        value = -float64(table[0, j])
+        if b is not None:
+            value += float64(b[j])
+        folded[j] = folded.dtype.type(value * table[1, j] + table[2, j])

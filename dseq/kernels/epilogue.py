@@ -4,7 +4,9 @@ NONE is code 0; a kernel with an argument `activation` takes one of these number
 gradient can be told from y, in `dseq.kernels.rectifier`: RELU's is `relu_backward`, RELU6's `clipped_line_backward`.
 """
 
-from dseq.kernels.base import kernel
+from numpy import inf
+
+from dseq.kernels.base import inlined, kernel
 
 NONE, RELU, RELU6 = range(3)
 
@@ -20,3 +22,11 @@ def activate(y, activation):
         for i in range(y.size):
             positive = zero if y[i] <= zero else y[i]
             y[i] = six if positive > six else positive
+
+
+@inlined
+def bounds(x, activation):
+    """Between which values an activation has the slope 1, in the type of array x; outside it is flat."""
+    bottom = x.dtype.type(0) if activation != NONE else x.dtype.type(-inf)
+    top = x.dtype.type(6) if activation == RELU6 else x.dtype.type(inf)
+    return bottom, top

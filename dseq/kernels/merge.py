@@ -4,13 +4,17 @@ Forward writes (`accumulate`, `divide` and a sum's further terms change y in pla
 """
 
 from dseq.kernels.base import kernel
+from dseq.kernels.epilogue import bounds
 
 
 @kernel
-def add_forward(y, a, b):
-    # y, a, b (n,)
+def add_forward(y, a, b, activation):
+    # y, a, b (n,); the activation's code is one of dseq.kernels.epilogue
+    bottom, top = bounds(y, activation)
     for i in range(y.size):
-        y[i] = a[i] + b[i]
+        value = a[i] + b[i]
+        value = bottom if value <= bottom else value
+        y[i] = top if value > top else value
 
 
 @kernel
@@ -18,6 +22,13 @@ def accumulate(total, x):
     # total, x (n,)
     for i in range(total.size):
         total[i] += x[i]
+
+
+@kernel
+def assign(y, x):
+    # y, x (n,)
+    for i in range(y.size):
+        y[i] = x[i]
 
 
 @kernel

@@ -1,7 +1,7 @@
 """Activations made of straight lines, element by element: relu and its relatives, shrinking, thresholds.
 
 Every pair is `name_forward(y, x, ...)` and `name_backward(dx, dy, x, y, ...)` on arrays of one dimension; real
-parameters are arrays of one element. Comparisons are written so that NaN comes out as NaN.
+parameters are arrays of one element. `name_in_place` is the backward kernel where dx and dy are one block. Comparisons are written so that NaN comes out as NaN.
 """
 
 from dseq.kernels.base import kernel
@@ -19,6 +19,14 @@ def relu_backward(dx, dy, x, y):
     zero = x.dtype.type(0)
     for i in range(x.size):
         dx[i] += zero if y[i] <= zero else dy[i]
+
+
+@kernel
+def relu_in_place(dx, dy, x, y):
+    # dx lies where dy does
+    zero = dx.dtype.type(0)
+    for i in range(dx.size):
+        dx[i] = zero if y[i] <= zero else dx[i]
 
 
 @kernel
@@ -40,6 +48,16 @@ def relu_general_backward(dx, dy, x, y, slope, maximum, threshold):
 
 
 @kernel
+def relu_general_in_place(dx, dy, x, y, slope, maximum, threshold):
+    # dx lies where dy does
+    a, high, low = slope[0], maximum[0], threshold[0]
+    zero = x.dtype.type(0)
+    for i in range(x.size):
+        above = zero if x[i] >= high else dx[i]
+        dx[i] = a * dx[i] if x[i] <= low else above
+
+
+@kernel
 def clipped_line_forward(y, x, slope, offset, low, high):
     # relu6, hard_tanh, hard_sigmoid and sparse_sigmoid: slope x + offset within [low, high]
     a, b, bottom, top = slope[0], offset[0], low[0], high[0]
@@ -55,6 +73,15 @@ def clipped_line_backward(dx, dy, x, y, slope, offset, low, high):
     zero = x.dtype.type(0)
     for i in range(x.size):
         dx[i] += zero if y[i] <= bottom or y[i] >= top else a * dy[i]
+
+
+@kernel
+def clipped_line_in_place(dx, dy, x, y, slope, offset, low, high):
+    # dx lies where dy does
+    a, bottom, top = slope[0], low[0], high[0]
+    zero = dx.dtype.type(0)
+    for i in range(dx.size):
+        dx[i] = zero if y[i] <= bottom or y[i] >= top else a * dx[i]
 
 
 @kernel

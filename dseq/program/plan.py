@@ -41,6 +41,7 @@ class Plan:
         self.tail_size = 0
         self.faults = []
         self.clock = Operand("clock", (len(CLOCK),), "clock", "int64")
+        self.head_calls = []  # made once for many steps; only rewriting puts calls here
         self.forward_calls = []
         self.update_calls = []
         self.settle_calls = []
@@ -51,7 +52,7 @@ class Plan:
         self.streams = 0
         self.given = []
         self.overwrites = True  # False: every backward call adds, as running a plan over several shards needs
-        self._backward_calls = []
+        self.backward_entries = []  # (kernel, arguments, first) of `backward`, the last call of the pass first
         self._floats = {}
         self._noted = set()
         self._rows_per_sample = 1
@@ -261,7 +262,7 @@ class Plan:
                 the first to touch a block: the block need not be zeroed before and read again.
         """
         if args[0] is not None:
-            self._backward_calls.append((kernel, args, first))
+            self.backward_entries.append((kernel, args, first))
 
     def host(self, function, *args):
         """Appends a call of a plain Python function to the forward pass: it gets NumPy views of its operands.
@@ -313,7 +314,7 @@ class Plan:
 
     def _backward(self):
         touched, overwritten, calls = {id(block) for block in self.given}, set(), []
-        for kernel, args, first in reversed(self._backward_calls):
+        for kernel, args, first in reversed(self.backward_entries):
             read = [a.block for a in args[1:] if isinstance(a, Operand) and a.arena in GRADIENTS]
             if read and not any(id(block) in touched for block in read):
                 continue
@@ -327,11 +328,12 @@ class Plan:
 
     def calls(self):
         """All calls in running order."""
-        return self.forward_calls + self.backward_calls + self.update_calls + self.settle_calls
+        return self.head_calls + self.forward_calls + self.backward_calls + self.update_calls + self.settle_calls
 
     def __str__(self):
         lines = [f"plan: {'training' if self.training else 'inference'}, {self.dtype}"]
         phases = {
+            "at the beginning of a run": self.head_calls,
             "forward": self.forward_calls,
             "backward": self.backward_calls,
             "update": self.update_calls,

@@ -25,6 +25,7 @@ from dseq.program.host import is_host
 from dseq.program.memory import ALIGNMENT, adoptions, aligned, pack
 from dseq.program.operand import Operand
 from dseq.program.plan import CLOCK
+from dseq.program.variable import assignments
 
 RUNNERS = ("table", "calls", "python")
 
@@ -71,8 +72,9 @@ class Step:
             self.tails = np.zeros((shards, plan.tail_size), plan.dtype)
         self.tail = self.tails[0]
         self._calls, self._signatures = plan.calls(), None
-        self._compute_end = len(plan.forward_calls) + len(plan.backward_calls)
-        self._forward_end = len(plan.forward_calls)
+        self._head_end = len(plan.head_calls)
+        self._forward_end = self._head_end + len(plan.forward_calls)
+        self._compute_end = self._forward_end + len(plan.backward_calls)
         self._update_end = self._compute_end + len(plan.update_calls)
         self._hosts = [i for i, (kernel, _) in enumerate(self._calls) if is_host(kernel)]
         # Blocks that share memory have rows of other lengths: a shard would write over the next one's.
@@ -80,6 +82,7 @@ class Step:
         self._zeroed = self._gradients_to_zero()
         self._tables = None
         self._seen = None
+        self._made_of = None  # how often weights had changed when the head of the plan was run
         self._capacity = 0
 
     def _layout(self, keep):
@@ -289,7 +292,15 @@ class Step:
                 gradients.fill(0)
         else:
             self.tails.fill(0)
-        self._run(0, self._compute_end, self._shards, self.exchange)
+        state = adoptions(), assignments()
+        if self._head_end and self._made_of != state:
+            self._run(0, self._head_end, self._shards, None)
+            self._made_of = state
+        self._run(self._head_end, self._compute_end, self._shards, self.exchange)
+
+    def begin(self) -> None:
+        """Before a run: what is made of weights alone is made anew by the next `compute`."""
+        self._made_of = None
 
     def forward(self) -> None:
         """Runs the forward pass alone."""

@@ -8,6 +8,18 @@ from dseq.program.floatx import standardize
 from dseq.program.operand import Operand
 from dseq.program.tensor import UFUNCS, Tensor, is_tracing, operators
 
+_assignments = 0  # how often a weight was assigned
+
+
+def assignments() -> int:
+    """How often weights were assigned in this process; what is made of weights is made again when it changes."""
+    return _assignments
+
+
+def _count():
+    global _assignments
+    _assignments += 1
+
 
 class Variable(Operand):
     """A named array of weights.
@@ -95,6 +107,7 @@ class Variable(Operand):
             self.owner.release(self)
         self.array[...] = value
         self.synchronised = False
+        _count()
         return self
 
     def assign_add(self, value) -> "Variable":

@@ -12,6 +12,7 @@ from dseq.program.host import Host
 from dseq.program.memory import equalise
 from dseq.program.operand import flat
 from dseq.program.plan import CLOCK, PER_ROW_SCALE, Plan
+from dseq.program.rewriting import rewrite
 from dseq.program.step import Step
 from dseq.training.binding import bind, common_lines
 from dseq.training.data import Feed, conform
@@ -55,6 +56,7 @@ class Session:
             inputs.append(plan.input(f"x_{i}", shape[1:], tensor.dtype))
         self.operands = model.lower_into(plan, inputs, model.call_arguments)
         self._finish_plan(y, weighted)
+        rewrite(plan, self.operands)
         held = self.division.last - self.division.first
         self.step = Step(plan, self._memory(), getattr(model, "_runner", "table"), self.operands, held)
         self.step.clocks[:, SHARD] = range(self.division.first, self.division.last)
@@ -100,6 +102,7 @@ class Session:
         self._home()
         if world.size > 1:
             self._synchronise(world)
+        self.step.begin()
 
     def _prepare(self, feed):
         wanted = [] if self.step.runner == "python" else feed.signatures(self.step)

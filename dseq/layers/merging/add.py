@@ -1,6 +1,7 @@
 """The sum of several tensors."""
 
-from dseq.kernels.merge import accumulate, add_forward
+from dseq.kernels.epilogue import NONE
+from dseq.kernels.merge import accumulate, add_forward, assign
 from dseq.layers.merging.merge import Merge
 from dseq.program.operand import flat
 
@@ -21,14 +22,14 @@ class Add(Merge):
             return inputs[0]
         y = total(plan, inputs)
         for x in inputs:
-            plan.backward(accumulate, flat(x.grad), flat(y.grad))
+            plan.backward(accumulate, flat(x.grad), flat(y.grad), first=assign)
         return y
 
 
 def total(plan, inputs):
     """Writes the sum of two or more operands of one shape into a plan, from left to right, without its gradient."""
     y = plan.value("y", inputs[0].shape)
-    plan.forward(add_forward, flat(y), flat(inputs[0]), flat(inputs[1]))
+    plan.forward(add_forward, flat(y), flat(inputs[0]), flat(inputs[1]), NONE)
     for x in inputs[2:]:
         plan.forward(accumulate, flat(y), flat(x))
     return y

@@ -7,6 +7,7 @@ import numpy as np
 from dseq import initializers
 from dseq.kernels import batch_norm as kernels
 from dseq.kernels import moments as statistics
+from dseq.kernels.epilogue import NONE
 from dseq.layers.normalization.affine import Affine, sample_axes
 from dseq.program.floatx import epsilon as small
 from dseq.program.operand import Operand, flat
@@ -251,7 +252,7 @@ class _Run:
         """The output."""
         layer, plan = self.layer, self.plan
         plan.forward(kernels.make_table, self.table, self.batch, layer.gamma, layer.beta, self.corrections)
-        plan.forward(kernels.normalize_columns if self.last else kernels.normalize_channels, y, x, self.table)
+        plan.forward(kernels.normalize_columns if self.last else kernels.normalize_channels, y, x, self.table, NONE)
 
     def backward(self, x, y, mask):
         """The gradients in training: the statistics depend on every row."""
@@ -265,7 +266,7 @@ class _Run:
             if mask is not None:
                 plan.backward(kernels.masked_backward, *parts, mask)
             elif self.last:
-                plan.backward(kernels.columns_backward, *parts, first=kernels.columns_write)
+                plan.backward(kernels.columns_backward, *parts, NONE, first=kernels.columns_write)
             else:
                 plan.backward(kernels.channels_backward, *parts)
             plan.backward(kernels.make_pulls, pulls, sums, self.table, self.batch)
@@ -296,7 +297,7 @@ class _Run:
         if beta is not None:
             plan.backward(kernels.add_slopes, beta.grad, sums, 0)
         if self.last:
-            plan.backward(kernels.column_slopes, sums, y.grad, x, self.table, self.batch, self.scratch)
+            plan.backward(kernels.column_slopes, sums, y.grad, x, self.table, self.batch, self.scratch, NONE)
         else:
             plan.backward(kernels.channel_slopes, sums, y.grad, x, self.batch)
 

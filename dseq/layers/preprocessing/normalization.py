@@ -12,6 +12,7 @@ from dseq.kernels.batch_norm import (
     normalize_channels,
     normalize_columns,
 )
+from dseq.kernels.epilogue import NONE
 from dseq.layers.layer import Layer
 from dseq.layers.normalization.affine import with_axes_last
 from dseq.layers.preprocessing.statistics import first_of, is_array, moments_of
@@ -170,7 +171,7 @@ class Normalization(Layer):
         y = plan.value("y", x.shape)
         view = (count,) if last else (count, behind)
         row_x, row_y = x.reshape(view), y.reshape(view)
-        plan.forward(normalize_columns if last else normalize_channels, row_y, row_x, table)
+        plan.forward(normalize_columns if last else normalize_channels, row_y, row_x, table, NONE)
         plan.backward(frozen_columns_backward if last else frozen_channels_backward, row_x.grad, row_y.grad, table)
         return y
 
