@@ -1,7 +1,8 @@
 """Activations made of straight lines, element by element: relu and its relatives, shrinking, thresholds.
 
 Every pair is `name_forward(y, x, ...)` and `name_backward(dx, dy, x, y, ...)` on arrays of one dimension; real
-parameters are arrays of one element. `name_in_place` is the backward kernel where dx and dy are one block. Comparisons are written so that NaN comes out as NaN.
+parameters are arrays of one element. `name_in_place` is the backward kernel where dx and dy are one block.
+Comparisons are written so that NaN comes out as NaN.
 """
 
 from dseq.kernels.base import kernel

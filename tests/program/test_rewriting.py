@@ -5,7 +5,12 @@ import pytest
 
 import dseq
 from dseq import layers
+from dseq.kernels.loss import add_weighted
+from dseq.kernels.rescale import rescale_forward
 from dseq.program import rewriting
+from dseq.program.operand import flat
+from dseq.program.plan import Plan
+from dseq.program.step import Step
 from dseq.training.session import Predicting, Training
 
 IMAGES = np.random.default_rng(0).standard_normal((6, 6, 5, 3))
@@ -92,8 +97,138 @@ def test_a_value_with_another_reader_stays():
         return [layers.ReLU()(y), y]
 
     text = listing(model_of(output))
-    assert "relu_forward" in text and "normalize_columns" in text
+    assert "relu_forward" in text and "fold_kernel" in text
     model = model_of(output)
     after, before = model.predict(IMAGES, verbose=0)
     np.testing.assert_array_equal(after, np.maximum(before, 0))
     assert before.min() < 0
+
+
+def test_activations_of_layers_with_weights():
+    def build(x):
+        y = layers.Conv2D(4, 3, activation="relu", padding="same")(x)
+        y = layers.Conv2D(4, 3, activation="relu6")(y)
+        return layers.Dense(4)(layers.Dense(5, "relu")(layers.Flatten()(y)))
+
+    text = listing(model_of(build), Training)
+    assert "relu_forward" not in text and "clipped_line_forward" not in text
+    assert text.count("relu_in_place") == 2 and text.count("clipped_line_in_place") == 1
+    with rewriting.limited_to():
+        assert "relu_forward" in listing(model_of(build), Training)
+    check_same(build, "activation")
+    check_same(build, *rewriting.REWRITES)
+
+
+def test_smooth_activations_stay():
+    """Their gradients are told from what they are applied to."""
+    text = listing(model_of(lambda x: pooled(layers.Conv2D(4, 1, activation="tanh")(x))), Training)
+    assert "tanh_forward" in text and "tanh_backward" in text
+
+
+def test_residuals():
+    def build(x):
+        x = layers.Conv2D(4, 1, activation="relu")(x)
+        for _ in range(2):
+            y = layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(x))
+            x = layers.ReLU()(layers.Add()([x, y]))
+        return pooled(x)
+
+    text = listing(model_of(build), Training)
+    assert "relu_forward" not in text
+    assert text.count("accumulate") == 0 and text.count("assign") == 2  # one branch of each sum has the block itself
+    check_same(build, "gradients")
+    check_same(build, *rewriting.REWRITES)
+
+
+def test_one_padding_for_two_convolutions():
+    def build(x):
+        x = layers.Conv2D(4, 1)(x)
+        a, b = (layers.Conv2D(3, 3, padding="same")(x) for _ in range(2))
+        return pooled(layers.Concatenate()([a, b, layers.Conv2D(3, 5, padding="same")(x)]))
+
+    text = listing(model_of(build), Training)
+    assert text.count("pad_forward") == 2 and text.count("pad_backward") == 2
+    check_same(build, "padding")
+    check_same(build, *rewriting.REWRITES)
+
+
+def test_unread_values_are_not_computed():
+    plan = Plan(dtype="float64")
+    x = plan.input("x", (3,))
+    y, unread, sums = plan.value("y", (3,)), plan.value("unread", (3,)), plan.sums("sums")
+    for to, source, factor in ((y, x, 2.0), (unread, y, 3.0), (unread, unread, 5.0)):
+        plan.forward(rescale_forward, flat(to), flat(source), plan.constant(factor), plan.constant(1.0))
+    plan.forward(add_weighted, sums, flat(y), None)
+    rewriting.rewrite(plan, [y])
+    assert [kernel for kernel, _ in plan.forward_calls] == [rescale_forward, add_weighted]
+    assert plan.blocks == [x, y]
+    step = Step(plan)
+    step.bind(4)
+    step.input("x")[...] = 1.5
+    step.compute()
+    assert (step.array(y) == 4).all() and step.tail[0] == 48
+
+
+FOLDED = {
+    "Conv2D": lambda x: layers.Conv2D(4, 3, groups=1)(x),
+    "Conv2D without bias": lambda x: layers.Conv2D(6, 3, padding="same", groups=3, use_bias=False)(x),
+    "Conv1D": lambda x: layers.Conv1D(4, 2)(layers.Reshape((6, 15))(x)),
+    "Dense": lambda x: layers.Dense(4)(x),
+}
+
+
+@pytest.mark.parametrize("layer", FOLDED.values(), ids=FOLDED)
+def test_folding(layer):
+    model = model_of(lambda x: layers.ReLU()(layers.BatchNormalization()(layer(x))))
+    text = listing(model)
+    assert "normalize_columns" not in text and "relu_forward" not in text
+    head, forward = text.split("forward:\n")
+    assert head.count("fold_kernel") == head.count("fold_bias") == 1 and "fold_" not in forward
+    with rewriting.limited_to():
+        plain = dseq.models.clone_model(model)
+        plain.set_weights(model.get_weights())
+        assert "normalize_columns" in listing(plain)
+        expected = plain.predict(IMAGES, verbose=0)
+    np.testing.assert_allclose(model.predict(IMAGES, verbose=0), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_folded_weights_follow_the_weights():
+    model = model_of(lambda x: pooled(layers.BatchNormalization()(layers.Conv2D(4, 1)(x))))
+
+    def by_hand():
+        kernel, bias, gamma, beta, mean, variance, dense, offset = model.get_weights()
+        y = (IMAGES @ kernel[0, 0] + bias - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+        return y.mean((1, 2)) @ dense + offset
+
+    model.compile(dseq.optimizers.SGD(0.1), "mse")
+    np.testing.assert_allclose(model.predict(IMAGES, verbose=0), by_hand(), rtol=1e-9)
+    model.variables[0].assign(model.variables[0] * 2)
+    np.testing.assert_allclose(model.predict(IMAGES, verbose=0), by_hand(), rtol=1e-9)
+    model.fit(IMAGES, LABELS, epochs=2, batch_size=3, verbose=0)
+    np.testing.assert_allclose(model.predict(IMAGES, verbose=0), by_hand(), rtol=1e-9)
+    found = []
+
+    class Doubles(dseq.callbacks.Callback):
+        def on_predict_batch_end(self, batch, logs=None):
+            found.append((logs["outputs"].copy(), by_hand()))
+            model.variables[4].assign(model.variables[4] * 2)
+
+    model.predict(IMAGES, batch_size=6, callbacks=[Doubles()], verbose=0)
+    model.predict(IMAGES, batch_size=3, callbacks=[Doubles()], verbose=0)
+    np.testing.assert_allclose(found[0][0], found[0][1], rtol=1e-9)
+    np.testing.assert_allclose(found[1][0], found[1][1][:3], rtol=1e-9)
+    np.testing.assert_allclose(found[2][0], found[2][1][3:], rtol=1e-9)
+
+
+def test_no_folding_where_others_read():
+    def build(x):
+        y = layers.Conv2D(4, 1)(x)
+        return pooled(layers.Multiply()([layers.BatchNormalization()(y), y]))
+
+    assert "normalize_columns" in listing(model_of(build))
+    check_same(build, *rewriting.REWRITES)
+
+
+def test_names():
+    with pytest.raises(ValueError, match="The rewrites are unread, .*Received: none"), rewriting.limited_to("none"):
+        pass

@@ -1,6 +1,7 @@
 """What depends on weights alone is computed once for many steps; normalisation then is part of the weights."""
 
 from dseq.kernels.batch_norm import fold_bias, fold_kernel, make_table, normalize_columns
+from dseq.kernels.conv import conv_forward
 from dseq.kernels.dense import dense_forward
 from dseq.kernels.epilogue import NONE
 from dseq.kernels.moments import moving_statistics
@@ -8,7 +9,7 @@ from dseq.program.operand import Operand, matrix
 from dseq.program.rewriting.draft import covers, is_pure
 
 # Called (y, x, w, b, ..., activation), with output channels last in y and w.
-FOLDING = {dense_forward}
+FOLDING = {conv_forward, dense_forward}
 FIXED = ("params", "constants")
 
 
