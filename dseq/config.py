@@ -6,12 +6,17 @@
 | `DSEQ_MPI` | `auto` | `auto`: use MPI when a launcher started us; `off`: never; `on`: always |
 | `DSEQ_ABORT` | `on` | `on`: an exception on one rank ends the whole job; `off`: leave it to MPI |
 | `DSEQ_ENGINE` | `auto` | how ranks sum gradients and update: `flat`, each on its own; `node`, in one copy of the |
+| | | parameters that all ranks of a node share; `solo`, for one rank; `auto`: `node` if ranks share a node |
+| `DSEQ_NODE_RANKS` | `0` | so many ranks of a machine are a node, as those of a socket may be; 0: all of them |
 | `DSEQ_STRICT` | `0` | 1: the same bits on any number of ranks, for models whose `compile` does not say; see README |
 | `DSEQ_SHARDS` | `8` | strict mode: the number of shards each batch is divided into; results depend on it |
 | `DSEQ_NUM_THREADS` | `1` | threads of each rank, or `auto`: as many as the rank has cores; more than one takes |
 | | | strict mode |
-| | | parameters that all ranks of a node share; `solo`, for one rank; `auto`: `node` if ranks share a node |
-| `DSEQ_NODE_RANKS` | `0` | so many ranks of a machine are a node, as those of a socket may be; 0: all of them |
+| `DSEQ_CHECK_EVERY` | `100` | every weight is compared between ranks once in so many steps; 0: never |
+| `DSEQ_DESYNC` | `end` | when ranks' weights differ: `end` the job, or `restore` those that most ranks have |
+| `DSEQ_TIMEOUT` | `600` | seconds without progress after which a job of several ranks is ended; 0: never |
+| `DSEQ_EMERGENCY` | none | folder for the state of training when a signal or a hang ends a `fit` that has no |
+| | | `BackupAndRestore`; pass one of that folder to go on from there |
 | `DSEQ_ISA` | `auto` | register tile of the matrix kernel: `auto`, `avx512`, `avx2`, `neon`, `plain` |
 | `DSEQ_DEBUG` | `0` | 1: say what is compiled and loaded; 2: also print the plan |
 """
@@ -24,6 +29,7 @@ CHOICES = {
     "DSEQ_ABORT": ("on", "off"),
     "DSEQ_ENGINE": ("auto", "solo", "flat", "node"),
     "DSEQ_STRICT": ("0", "1"),
+    "DSEQ_DESYNC": ("end", "restore"),
     "DSEQ_ISA": ("auto", "avx512", "avx2", "neon", "plain"),
     "DSEQ_DEBUG": ("0", "1", "2"),
 }
@@ -47,6 +53,16 @@ def _read_count(name: str, default: int, least=0, auto=None) -> int:
         word = "" if auto is None else " or auto"
         raise ValueError(f"{name} must be a number from {least} on{word}. Received: {value!r}")
     return int(value)
+def _read_seconds(name: str, default: float) -> float:
+    """The value of an environment variable that is a number of seconds."""
+    text = os.environ.get(name, "").strip() or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{name} must be a number of seconds, 0 or more. Received: {text!r}")
+    return value
 
 
 def _default_cache() -> Path:
@@ -63,6 +79,10 @@ strict = _read("DSEQ_STRICT") == "1"
 shards = _read_count("DSEQ_SHARDS", 8, 1)
 threads = _read_count("DSEQ_NUM_THREADS", 1, 1, auto=0)
 node_ranks = _read_count("DSEQ_NODE_RANKS", 0)
+check_every = _read_count("DSEQ_CHECK_EVERY", 100)
+desync = _read("DSEQ_DESYNC")
+timeout = _read_seconds("DSEQ_TIMEOUT", 600)
+emergency = os.environ.get("DSEQ_EMERGENCY", "").strip()
 isa = _read("DSEQ_ISA")
 debug = int(_read("DSEQ_DEBUG"))
 

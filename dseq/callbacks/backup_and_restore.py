@@ -98,6 +98,20 @@ class BackupAndRestore(Callback):
             with world.section("BackupAndRestore"):
                 world.share_outcome(self._write)
 
+    def save_now(self) -> str:
+        """Makes a backup between two batches, whatever is due; called by all ranks.
+
+        Returns:
+            The folder.
+        """
+        position = getattr(self.model, "_position", None)
+        if position is not None:
+            self._current_epoch, self._last_batch_seen = position.epoch, max(0, position.batch - 1)
+        world = communicator.get()
+        with world.section("BackupAndRestore"):
+            world.share_outcome(self._write)
+        return self.backup_dir
+
     def _write(self):
         from dseq.saving import backup  # here, so that only the process that writes or reads loads HDF5
 

@@ -135,6 +135,11 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback.set_model(model)
 
+    @property
+    def backups(self) -> list:
+        """The `BackupAndRestore` callbacks that save."""
+        return [backup for backup in self._backups if backup.save_freq]
+
     def on_batch_begin(self, batch, logs=None):
         self.on_train_batch_begin(batch, logs)
 

@@ -36,6 +36,11 @@ class Slots:
         self._blocks = [m.view(b.dtype).reshape(b.shape) for m, b in zip(cut, blocks, strict=True)]
 
     @property
+    def blocks(self) -> list:
+        """The arrays, as `optimizer.blocks` has them."""
+        return self._blocks
+
+    @property
     def strayed(self) -> bool:
         """Whether on this rank the optimizer has left this memory."""
         return self._optimizer().slots is not self._seen

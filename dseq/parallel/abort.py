@@ -127,7 +127,7 @@ def _uncaught(kind, error, trace):
     elif issubclass(kind, KeyboardInterrupt):
         end("interrupted", INTERRUPTED)
     else:
-        end("".join(traceback.format_exception(kind, error, trace)), 1)
+        end("".join(traceback.format_exception(kind, error, trace)), _code_of(error))
 
 
 def _uncaught_in_thread(args):
@@ -159,7 +159,13 @@ def left(world, section: str, error: BaseException) -> None:
     # The exception has come up to the section only: above are the frames of the user's script.
     above = traceback.extract_stack(error.__traceback__.tb_frame.f_back)
     report.stack = traceback.StackSummary.from_list([*above, *report.stack])
-    end("".join(report.format()), 1)
+    end("".join(report.format()), _code_of(error))
+
+
+def _code_of(error):
+    """The exit code of an exception that nobody catches."""
+    code = getattr(error, "exit_code", 1)
+    return code if isinstance(code, int) else 1
 
 
 class _Exit(SystemExit):

@@ -4,6 +4,7 @@ from dseq import config
 from dseq.optimizers.slots import Slots
 from dseq.parallel import engine
 from dseq.program.memory import Parameters
+from dseq.training.flags import Flags
 
 
 def bind(model, plan, trainable, world, division) -> tuple:
@@ -26,7 +27,7 @@ def bind(model, plan, trainable, world, division) -> tuple:
 
     def with_engine(chosen):
         chosen.check(plan, optimizer, trainable, variables)
-        tail = plan.tail_size + chosen.shared  # one more: whether on some rank weights have left shared memory
+        tail = plan.tail_size + Flags.width(world)
         alone = chosen.alone if chosen.shared else None
         parameters = Parameters(trainable, frozen, tail, plan.dtype, chosen.allocate, alone, chosen.gradients)
         slots = Slots.of(optimizer, chosen.allocate, alone)

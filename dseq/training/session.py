@@ -16,6 +16,8 @@ from dseq.program.rewriting import rewrite
 from dseq.program.step import Step
 from dseq.training.binding import bind, common_lines
 from dseq.training.data import Feed, conform
+from dseq.training.flags import Flags
+from dseq.training.heed import heed
 from dseq.training.watched import Watched, as_log
 
 SEED, STEP, FIRST_ROW, SHARD, _ = range(len(CLOCK))
@@ -256,6 +258,8 @@ class Training(Scored):
     """Forward, loss, backward, reduction over ranks, update."""
 
     training = True
+    pointed = False  # whether it has been said who has something that is not finite
+    stopped = False  # whether a signal has asked any rank to stop: known to all after the same step
 
     def __init__(self, model, x, y, weighted):
         self.trainable = model.trainable_variables
@@ -266,7 +270,9 @@ class Training(Scored):
         plan = self.plan
         self.engine, self.parameters, self.slots = bind(self.model, plan, self.trainable, self.world, self.division)
         self.sliced = self.engine.shared
-        self._repeatable = not any(isinstance(call, Host) for call, _ in plan.forward_calls + plan.backward_calls)
+        whole = plan.penalties or self.model.optimizer.loss_scale == 1
+        self.flags = Flags(self.world, plan, self.engine, self.parameters, self.slots, whole)
+        self.repeatable = not any(isinstance(call, Host) for call, _ in plan.forward_calls + plan.backward_calls)
         return self.parameters
 
     def _require_loss(self, outputs):
@@ -275,12 +281,12 @@ class Training(Scored):
 
     def _home(self):
         self.parameters.adopt()
-        self._recall()
+        self.recall()
         if self.model._seed is None:
             self.model._seed = self.world.broadcast_object(seeds.next_seed())
         self.step.clocks[:, SEED] = self.model._seed
 
-    def _recall(self):
+    def recall(self):
         """Brings back what callbacks or scripts have taken out of the ranks' shared memory; all ranks together."""
         self.parameters.recall()
         self.slots.adopt()
@@ -331,7 +337,7 @@ class Training(Scored):
         """One step on the global batch `order[lo:hi]`, of which this rank computes its rows."""
         self.parameters.adopt()
         if not self._recalled:
-            self._recall()
+            self.recall()
         optimizer = self.model.optimizer
         scale = 1.0 if self.plan.penalties else optimizer.loss_scale  # the gradients of penalties are not scaled
         if scale != self.loss_scale:
@@ -353,26 +359,19 @@ class Training(Scored):
         self._totals += tail * self._factors
 
     def _reduced(self, *batch):
-        """Computes gradients and sums; returns the sums over all ranks."""
-        parameters = self.parameters
+        """Computes gradients and sums, and heeds what any rank has to say; returns the sums over all ranks."""
         self._run_batch(*batch)
-        if not self.engine.shared:
-            return self.engine.reduce(parameters.grads, parameters.trainable_size)
-        parameters.tails[0, -1] = parameters.strayed or self.slots.strayed
-        tail = self.engine.reduce(parameters.grads, parameters.trainable_size)
-        if tail[-1]:  # weights were set where ranks do not meet, as while data are made
-            if self._repeatable:
-                self.engine.drop()
-            self._recall()
-            if self._repeatable:
-                self._run_batch(*batch)
-                tail = self.engine.reduce(parameters.grads, parameters.trainable_size)
-        return tail[:-1]
+        self.flags.write()
+        tail = self.engine.reduce(self.parameters.grads, self.parameters.trainable_size)
+        found = self.flags.read(tail)
+        if found and heed(self, found, batch) and self.repeatable:
+            return self._reduced(*batch)
+        return tail[: self.plan.tail_size]
 
     def finalize(self) -> None:
         """After the last step: an optimizer that averages weights puts the average in their place."""
         self.parameters.adopt()
-        self._recall()
+        self.recall()
         self.engine.alone(lambda: self.model.optimizer.finalize_variable_values(self.trainable))
 
 

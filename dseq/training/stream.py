@@ -67,6 +67,8 @@ class Stream(Source):
             self._next = None
             rows = rows and self._advance()
         self.ended = not rows and not self._restarts
+        if first and (first == steps or not rows):
+            return iter(())  # it was interrupted behind its last batch
         return self._epoch(rows, steps and steps - first) if rows else self._ran_out()
 
     def _epoch(self, rows, steps):

@@ -1,13 +1,14 @@
 """Training, evaluation and prediction on all ranks: the loop."""
 
 from dseq.callbacks import CallbackList, LazyLogs, Position
-from dseq.parallel import communicator
+from dseq.parallel import communicator, signals
 from dseq.training.arguments import agree, callback_names, is_due, positive, whole
 from dseq.training.compiling import Compiling
 from dseq.training.evaluation import Predicting, Testing
 from dseq.training.prediction import Collected
 from dseq.training.session import Training
 from dseq.training.sources import single_batch, source_of, validation_of
+from dseq.training.stopping import stop
 
 
 class Trainer(Compiling):
@@ -68,10 +69,11 @@ class Trainer(Compiling):
 
         Raises:
             ValueError: If data do not fit the model, or ranks differ in model or data; the same on every rank.
+            SystemExit: After SIGTERM or SIGUSR1 to any rank: see `dseq.training.stopping`. KeyboardInterrupt after SIGINT.
         """
         self._require_compiled("fit")
         world = communicator.get()
-        with self._lock, world.section("fit"):
+        with self._lock, world.section("fit"), signals.noted():
             data = source_of(self, x, y, sample_weight, batch_size, shuffle, class_weight)
             validation_size = validation_batch_size or batch_size
             held_out = None if validation_data is None else validation_of(self, validation_data, validation_size)
@@ -97,7 +99,7 @@ class Trainer(Compiling):
                 callbacks, self, verbose, world, data, epochs=epochs, steps=steps, add_history=True
             )
             watched = callbacks.may_stop_in_epoch
-            self.stop_training = False
+            self.stop_training = session.stopped = session.pointed = False
             session.begin(world, "fit", feed)
             # Epochs of earlier calls count: calling `fit` for one epoch at a time shuffles anew each time.
             past = max(0, self._epochs_run - initial_epoch)
@@ -106,7 +108,7 @@ class Trainer(Compiling):
             def after(i):
                 position.batch = min(i + 1, steps or i + 1)
                 callbacks.on_train_batch_end(i, session.logs() if watched else LazyLogs(session.glance))
-                return watched and callbacks.stops
+                return session.stopped or (watched and callbacks.stops)
 
             callbacks.on_train_begin()  # which may go to another position
             logs = {}
@@ -122,6 +124,11 @@ class Trainer(Compiling):
                     )
                 for batch in batches:
                     session.train(*batch)
+                    position.batch += 1
+                    if session.stopped and not callbacks.has_batch_hooks:
+                        break
+                if session.stopped:
+                    stop(world, self, position, callbacks)
                 logs = session.logs()
                 if held_out is not None and is_due(epoch, validation_freq):
                     tested = self._evaluate(world, held_out, callbacks, positive(validation_steps, "validation_steps"))
