@@ -1,8 +1,8 @@
 """Checksums of replicas, and the flags in which ranks tell them each other: one number per bit, so that sums are exact.
 
-A checksum is the sum of 32-bit words, each times an odd number of its place, modulo 2**64. One flipped bit changes it by
-a power of two below 2**32 times an odd number, two flipped bits by the sum of two different ones: by something that is
-not zero. NaNs count as one value, as processors differ in which of two they keep.
+A checksum is the sum of 32-bit words, each times an odd number of its place, modulo 2**64. One flipped bit changes it
+by a power of two below 2**32 times an odd number, two flipped bits by the sum of two different ones: by something that
+is not zero. NaNs count as one value, as processors differ in which of two they keep.
 
 Flags are elements of a float array that is summed over ranks: `STOP`, `BAD`, `STRAYED`, then one for each bit of the
 checksum. A sum of bits is 0 or the number of ranks exactly where all ranks have the same bit.

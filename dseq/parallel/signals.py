@@ -9,7 +9,7 @@ import ctypes
 import os
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 SAVED = 85  # exit code: stopped by a signal, and saved; start the job again
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGINT") if hasattr(signal, name))
@@ -72,10 +72,8 @@ def _note(number, frame):
         if asked == signal.SIGINT:
             raise KeyboardInterrupt
         text = b"\ndseq: SIGINT: training stops after this step; once more to interrupt it at once\n"
-        try:
+        with suppress(OSError):
             os.write(2, text)
-        except OSError:
-            pass
     asked = number
 
 
