@@ -69,7 +69,8 @@ class Trainer(Compiling):
 
         Raises:
             ValueError: If data do not fit the model, or ranks differ in model or data; the same on every rank.
-            SystemExit: After SIGTERM or SIGUSR1 to any rank: see `dseq.training.stopping`. KeyboardInterrupt after SIGINT.
+            SystemExit: After SIGTERM or SIGUSR1 to any rank, saved if possible: see `dseq.training.stopping`.
+            KeyboardInterrupt: After SIGINT to any rank, likewise.
         """
         self._require_compiled("fit")
         world = communicator.get()
