@@ -2,64 +2,31 @@
 
 Arrays are channels-last, images as (n, depth, height, width, channels); fewer dimensions have sizes of 1. The input
 is padded beforehand, so that every window lies inside. For one row of the kernel the window (width, channels) is
-contiguous, and so a row of output pixels is a product of matrices: K = kernel width * channels, and successive rows of
-A are one stride apart. With dilation or groups K is the channels of one group.
+contiguous: a run of `dseq.kernels.gemm.contract`. With dilation or groups a run is the channels of one group.
+
+    forward            rows are output pixels of all images      runs are rows of the kernel
+    kernel's gradient  rows are taps and channels                runs are rows of output pixels
+    input's gradient   rows are input pixels                     runs are taps
 
 Forward chains over kernel depth, row, column, channel, in this order; the kernel's gradient over samples, then output
-pixels. `strides` and `dilations` are for depth, height, width.
+pixels; the input's over taps in the same order, then filters. `strides` and `dilations` are for depth, height, width.
 """
 
 import numpy as np
 
 from dseq.kernels.base import JIT, kernel
 from dseq.kernels.epilogue import activate
-from dseq.kernels.gemm import operand_of
-from dseq.kernels.link import linked
-from dseq.kernels.microkernel import narrow_panel, wide_panel
-from dseq.kernels.packing import copy_panel, scratch, zeros
-from dseq.kernels.vector import BYTES, DEPTH, MASKED_LOADS, TILE, size_of
+from dseq.kernels.gemm import ITSELF, linked_contract, operand_of
+from dseq.kernels.vector import size_of
 
-VECTORS = TILE.vectors
+BLOCK = 2048  # output pixels after which the next group's turn is, so that x stays in a cache
 
 
 @kernel
-def sweep(pointer, a, sa, lda, ka, b, sb, ldb, c, ldc, start, lds, n, m, batches, k):
-    # c (n, m) at stride ldc = start (n, m) + sum over batches of a (n, k) @ b (k, m); start 0 for zeros
-    size = size_of(pointer)
-    lanes = BYTES // size
-    width = VECTORS * lanes
-    moves = size
-    if start == 0:
-        start, lds, moves = zeros(pointer), 0, 0
-    for j0 in range(0, m, width):
-        columns = min(width, m - j0)
-        if columns == width:
-            wide_panel(
-                pointer, a, sa, lda, ka, b + size * j0, sb, ldb,
-                c + size * j0, ldc, start + moves * j0, lds, n, columns, batches, k, 0, 0,
-            )  # fmt: skip
-        elif MASKED_LOADS:
-            for j in range(j0, j0 + columns, lanes):
-                narrow_panel(
-                    pointer, a, sa, lda, ka, b + size * j, sb, ldb,
-                    c + size * j, ldc, start + moves * j, lds, n, m - j, batches, k, 0, 0,
-                )  # fmt: skip
-        else:
-            panel = scratch(pointer)
-            origin, stride, step = start + moves * j0, lds, moves
-            for batch in range(batches):
-                for k0 in range(0, max(k, 1), DEPTH):
-                    depth = min(DEPTH, k - k0)
-                    copy_panel(pointer, panel, b + size * (batch * sb + k0 * ldb + j0), ldb, depth, columns)
-                    for j in range(0, columns, lanes):
-                        narrow_panel(
-                            pointer, a + size * (batch * sa + k0 * ka), 0, lda, ka, panel + size * j, 0, width,
-                            c + size * (j0 + j), ldc, origin + step * j, stride, n, columns - j, 1, depth, 0, 0,
-                        )  # fmt: skip
-                    origin, stride, step = c + size * j0, ldc, size
-
-
-linked_sweep = linked(sweep, 15)
+def samples_at_once(n, pixels, groups):
+    # All of them, unless the groups would each fetch all of x from memory.
+    at_once = n if groups == 1 else min(n, BLOCK // max(pixels, 1))
+    return max(1, at_once)
 
 
 @kernel
@@ -75,37 +42,27 @@ def conv_forward(y, x, w, b, sd, sh, sw, dd, dh, dw, groups, activation):
         bias = 0
         if b is not None:
             bias = operand_of(y, b)
-        og = o // groups
-        whole = groups == 1 and dw == 1
-        for i in range(n):
+        og, pixels, image = o // groups, od * oh * ow, d * h * wide * c
+        columns, length = kw, cg
+        if groups == 1 and dw == 1:
+            columns, length = 1, kw * c
+        block = samples_at_once(n, pixels, groups)
+        for i in range(0, n, block):
             for g in range(groups):
-                for z in range(od):
-                    for r in range(oh):
-                        row = to + size * ((((i * od + z) * oh + r) * ow) * o + g * og)
-                        start, lds = bias, 0
-                        if bias != 0:
-                            start = bias + size * g * og
-                        for p in range(kd):
-                            first = (i * d + z * sd + p * dd) * h + r * sh
-                            left = source + size * (first * wide * c + g * cg)
-                            right = taps + size * (p * kh * kw * cg * o + g * og)
-                            if whole:
-                                linked_sweep(
-                                    y, (left, dh * wide * c, sw * c, 1, right, kw * c * o, o,
-                                        row, o, start, lds, ow, og, kh, kw * c),
-                                )  # fmt: skip
-                                start, lds = row, o
-                            else:
-                                for q in range(kh):
-                                    linked_sweep(
-                                        y, (left + size * q * dh * wide * c, dw * c, sw * c, 1,
-                                            right + size * q * kw * cg * o, cg * o, o,
-                                            row, o, start, lds, ow, og, kw, cg),
-                                    )  # fmt: skip
-                                    start, lds = row, o
-            if activation != 0:
-                image = y[i]
-                activate(image.reshape(image.size), activation)
+                start = bias
+                if bias != 0:
+                    start = bias + size * g * og
+                linked_contract(
+                    y, (to + size * (i * pixels * o + g * og), source + size * (i * image + g * cg),
+                        taps + size * g * og, start,
+                        min(block, n - i), od, oh, ow,
+                        pixels * o, oh * ow * o, ow * o, o,
+                        image, sd * h * wide * c, sh * wide * c, sw * c,
+                        kd, kh, columns,
+                        dd * h * wide * c, dh * wide * c, dw * c,
+                        kh * kw * cg * o, kw * cg * o, cg * o,
+                        length, 1, o, 0, og, activation),
+                )  # fmt: skip
     else:
         y[...] = 0 if b is None else b
         for place, window in windows(x, w, y.shape, (sd, sh, sw), (dd, dh, dw)):
@@ -115,42 +72,53 @@ def conv_forward(y, x, w, b, sd, sh, sw, dd, dh, dw, groups, activation):
 
 
 @kernel
+def kernel_gradient(dw_, x, dy, sd, sh, sw, dd, dh, dw, groups, start):
+    n, od, oh, ow, o = dy.shape
+    _, d, h, wide, c = x.shape
+    kd, kh, kw, cg, _ = dw_.shape
+    size = size_of(dw_)
+    to, source, given = operand_of(dw_, dw_), operand_of(dw_, x), operand_of(dw_, dy)
+    og, pixels, image = o // groups, od * oh * ow, d * h * wide * c
+    columns, length = kw, cg
+    if groups == 1 and dw == 1:
+        columns, length = 1, kw * c
+    block = samples_at_once(n, pixels, groups)
+    for i in range(0, max(n, 1), block):
+        for g in range(groups):
+            linked_contract(
+                dw_, (to + size * g * og, source + size * (i * image + g * cg),
+                      given + size * (i * pixels * o + g * og), start,
+                      kd, kh, columns, length,
+                      kh * kw * cg * o, kw * cg * o, cg * o, o,
+                      dd * h * wide * c, dh * wide * c, dw * c, 1,
+                      min(block, n - i), od, oh,
+                      image, sd * h * wide * c, sh * wide * c,
+                      pixels * o, oh * ow * o, ow * o,
+                      ow, sw * c, o, 0, og, 0),
+            )  # fmt: skip
+        start = ITSELF
+
+
+@kernel
 def conv_backward_kernel(dw_, x, dy, sd, sh, sw, dd, dh, dw, groups):
     # dw_ (kd, kh, kw, c / groups, o), x (n, d, h, w, c) padded, dy (n, od, oh, ow, o)
     if JIT:
-        n, od, oh, ow, o = dy.shape
-        _, d, h, wide, c = x.shape
-        kd, kh, kw, cg, _ = dw_.shape
-        size = size_of(dw_)
-        to, source, given = operand_of(dw_, dw_), operand_of(dw_, x), operand_of(dw_, dy)
-        og = o // groups
-        whole = groups == 1 and dw == 1
-        for i in range(n):
-            for g in range(groups):
-                for z in range(od):
-                    right = given + size * ((i * od + z) * oh * ow * o + g * og)
-                    for p in range(kd):
-                        for q in range(kh):
-                            image = (i * d + z * sd + p * dd) * h + q * dh
-                            left = source + size * (image * wide * c + g * cg)
-                            target = to + size * ((p * kh + q) * kw * cg * o + g * og)
-                            if whole:
-                                linked_sweep(
-                                    dw_, (left, sh * wide * c, 1, sw * c, right, ow * o, o,
-                                          target, o, target, o, kw * c, og, oh, ow),
-                                )  # fmt: skip
-                            else:
-                                for t in range(kw):
-                                    place = target + size * t * cg * o
-                                    linked_sweep(
-                                        dw_, (left + size * t * dw * c, sh * wide * c, 1, sw * c, right, ow * o, o,
-                                              place, o, place, o, cg, og, oh, ow),
-                                    )  # fmt: skip
+        kernel_gradient(dw_, x, dy, sd, sh, sw, dd, dh, dw, groups, ITSELF)
     else:
         for place, window in windows(x, dw_, dy.shape, (sd, sh, sw), (dd, dh, dw)):
             for inner, outer in channels(dw_, groups):
                 a, b = window[..., inner], dy[..., outer]
                 dw_[place][:, outer] += a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+
+
+@kernel
+def conv_write_kernel(dw_, x, dy, sd, sh, sw, dd, dh, dw, groups):
+    # as conv_backward_kernel, but dw_ is written
+    if JIT:
+        kernel_gradient(dw_, x, dy, sd, sh, sw, dd, dh, dw, groups, 0)
+    else:
+        dw_[...] = 0
+        conv_backward_kernel(dw_, x, dy, sd, sh, sw, dd, dh, dw, groups)
 
 
 @kernel
@@ -167,45 +135,93 @@ def conv_transpose_kernel(wt, w):
 
 
 @kernel
+def taps_of(at, size, outputs, stride, dilation, step):
+    # The first and the last tap t < size with at = t * dilation + stride * (one of the outputs); none: size and size - 1.
+    first = max(0, -((stride * (outputs - 1) - at) // dilation))
+    while first < size and (at - first * dilation) % stride != 0:
+        first += 1
+    last = min(size - 1, at // dilation)
+    if first > last:
+        return size, size - 1
+    return first, last - (last - first) % step
+
+
+@kernel
+def class_of(at, end, size, outputs, stride, dilation):
+    # Taps that reach the place `at` on an axis: the first, how many, each so many after the one before; and the number
+    # of places at, at + stride, .. that the same taps reach, 0 if `at` is not the first of them.
+    step, rest = stride, dilation
+    while rest != 0:
+        step, rest = rest, step % rest
+    step = stride // step
+    first, last = taps_of(at, size, outputs, stride, dilation, step)
+    if at >= stride and taps_of(at - stride, size, outputs, stride, dilation, step) == (first, last):
+        return first, 0, step, 0
+    count = 1
+    while at + count * stride < end:
+        if taps_of(at + count * stride, size, outputs, stride, dilation, step) != (first, last):
+            break
+        count += 1
+    return first, (last - first) // step + 1, step, count
+
+
+@kernel
+def input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, start):
+    # Input pixels that the same taps reach make a class, evenly spread along each axis: one product each.
+    n, od, oh, ow, o = dy.shape
+    _, d, h, wide, c = dx.shape
+    kd, kh, kw, _, cg = wt.shape
+    size = size_of(dx)
+    to, given, taps = operand_of(dx, dx), operand_of(dx, dy), operand_of(dx, wt)
+    og, pixels, image = o // groups, od * oh * ow, d * h * wide * c
+    block = samples_at_once(n, pixels, groups)
+    for i in range(0, n, block):
+        for z in range(d):
+            p, n_p, p_step, nz = class_of(z, d, kd, od, sd, dd)
+            for r in range(h):
+                q, nq, q_step, nr = class_of(r, h, kh, oh, sh, dh)
+                for s in range(wide):
+                    t, nt, t_step, ns = class_of(s, wide, kw, ow, sw, dw)
+                    if nz * nr * ns == 0:
+                        continue
+                    first = 0
+                    if n_p * nq * nt != 0:
+                        first = (((z - p * dd) // sd) * oh + (r - q * dh) // sh) * ow + (s - t * dw) // sw
+                    for g in range(groups):
+                        linked_contract(
+                            dx, (to + size * (i * image + ((z * h + r) * wide + s) * c + g * cg),
+                                 given + size * ((i * pixels + first) * o + g * og),
+                                 taps + size * (((p * kh + q) * kw + t) * o + g * og) * cg, start,
+                                 min(block, n - i), nz, nr, ns,
+                                 image, sd * h * wide * c, sh * wide * c, sw * c,
+                                 pixels * o, oh * ow * o, ow * o, o,
+                                 n_p, nq, nt,
+                                 -(p_step * dd // sd) * oh * ow * o, -(q_step * dh // sh) * ow * o,
+                                 -(t_step * dw // sw) * o,
+                                 p_step * kh * kw * o * cg, q_step * kw * o * cg, t_step * o * cg,
+                                 og, 1, cg, 0, cg, 0),
+                        )  # fmt: skip
+
+
+@kernel
 def conv_backward_input(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups):
     # dx (n, d, h, w, c) padded, dy (n, od, oh, ow, o), wt (kd, kh, kw, o, c / groups)
     if JIT:
-        n, od, oh, ow, o = dy.shape
-        _, d, h, wide, c = dx.shape
-        kd, kh, kw, _, cg = wt.shape
-        size = size_of(dx)
-        to, given, taps = operand_of(dx, dx), operand_of(dx, dy), operand_of(dx, wt)
-        og = o // groups
-        for i in range(n):
-            for g in range(groups):
-                for z in range(od):
-                    for p in range(kd):
-                        for row in range(h):
-                            # Kernel rows q with row = r * sh + q * dh for some output row r: every `step`-th from
-                            # `first` on, with output rows from `r` on downwards.
-                            step = sh if dh == 1 else 1
-                            first = max(0, (row - (oh - 1) * sh + dh - 1) // dh)
-                            while first < kh and (row - first * dh) % sh != 0:
-                                first += 1
-                            last = min(kh - 1, row // dh)
-                            if first > last:
-                                continue
-                            count = (last - first) // step + 1
-                            r = (row - first * dh) // sh
-                            away = step * dh // sh
-                            left = given + size * (((i * od + z) * oh + r) * ow * o + g * og)
-                            image = (i * d + z * sd + p * dd) * h + row
-                            for t in range(kw):
-                                target = to + size * ((image * wide + t * dw) * c + g * cg)
-                                right = taps + size * ((((p * kh + first) * kw + t) * o + g * og) * cg)
-                                linked_sweep(
-                                    dx, (left, -away * ow * o, o, 1, right, step * kw * o * cg, cg,
-                                         target, sw * c, target, sw * c, ow, cg, count, og),
-                                )  # fmt: skip
+        input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, ITSELF)
     else:
         for place, window in windows(dx, wt, dy.shape, (sd, sh, sw), (dd, dh, dw)):
             for outer, inner in channels(np.swapaxes(wt, 3, 4), groups):
                 window[..., outer] += dy[..., inner] @ wt[place][inner]
+
+
+@kernel
+def conv_write_input(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups):
+    # as conv_backward_input, but dx is written
+    if JIT:
+        input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, 0)
+    else:
+        dx[...] = 0
+        conv_backward_input(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups)
 
 
 def windows(x, w, shape, strides, dilations):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dseq.kernels.base import JIT, kernel
-from dseq.kernels.gemm import linked_multiply
+from dseq.kernels.gemm import ITSELF, multiply
 from dseq.kernels.vector import address_of
 
 
@@ -20,8 +20,8 @@ def product(c, a, b, a_transposed, b_transposed, adds):
         if b_transposed != 0:
             ldb = k
         if adds != 0:
-            start = address_of(c)
-        linked_multiply(c, (address_of(a), lda, ka, address_of(b), ldb, b_transposed, start, m, n, m, k, 0))
+            start = ITSELF
+        multiply(c, address_of(a), lda, ka, address_of(b), ldb, b_transposed, start, n, m, k, 0)
     else:
         result = np.matmul(a.T if a_transposed else a, b.T if b_transposed else b)
         c[...] = c + result if adds else result

@@ -13,69 +13,148 @@ from dseq.kernels.base import JIT, kernel, primitive
 from dseq.kernels.epilogue import activate
 from dseq.kernels.link import linked
 from dseq.kernels.microkernel import narrow_panel, wide_panel
-from dseq.kernels.packing import copy_panel, scratch, transpose_panel, zeros
+from dseq.kernels.packing import copy_panel, pointer_at, scratch, transpose_panel, words, zeros
 from dseq.kernels.vector import BYTES, DEPTH, MASKED_LOADS, TILE, Emitter, address_of, emits, size_of
 
 VECTORS, HIGHEST = TILE.vectors, TILE.rows[0]
 PART = 2112  # bytes of a column of A: times DEPTH it stays in an L2 of 1 MiB while the panels of B pass
 WORTH = 24  # rows from which a panel of B is copied
 FAR = 1 << 20  # bytes of C from which it is fetched ahead; below, the requests only take time
+LONGEST = PART // 4 + 2 * HIGHEST  # rows of a part
+ITSELF = 1
+
+row_words, run_words = words(LONGEST), words(3 * (DEPTH + 64))
 
 
 @kernel
-def multiply(pointer, a, lda, ka, b, ldb, transposed, start, lds, n, m, k, activation):
-    # c (n, m) at pointer, a (n, k) at strides lda and ka, b (k, m) at stride ldb, or (m, k) and transposed;
-    # start (n, m) at stride lds, or 0 for zeros; all but the pointer are addresses;
-    # `activation` is a code of dseq.kernels.epilogue
+def fill_rows(table, first, base, n1, n2, n3, s0, s1, s2, s3):
+    # table (count,): the addresses of rows `first` on; row ((i0 n1 + i1) n2 + i2) n3 + i3 is at base + sum of i s
+    done, count = 0, table.size
+    while done < count:
+        rest, i3 = divmod(first + done, n3)
+        rest, i2 = divmod(rest, n2)
+        i0, i1 = divmod(rest, n1)
+        address = base + i0 * s0 + i1 * s1 + i2 * s2 + i3 * s3
+        part = table[done : done + min(n3 - i3, count - done)]
+        for j in range(part.size):
+            part[j] = address + j * s3
+        done += part.size
+
+
+@kernel
+def fill_runs(table, first, depth, length, n1, n2, a0, a1, a2, step, b0, b1, b2, ldb):
+    # table (3 .. ): the runs that k = first .. first + depth falls into, of those of `length` each; how many they are
+    done, pieces = 0, 0
+    while done < depth:
+        run, inside = divmod(first + done, length)
+        rest, i2 = divmod(run, n2)
+        i0, i1 = divmod(rest, n1)
+        part = min(length - inside, depth - done)
+        entry = table[3 * pieces : 3 * pieces + 3]
+        entry[0] = i0 * a0 + i1 * a1 + i2 * a2 + inside * step
+        entry[1] = part * step
+        entry[2] = i0 * b0 + i1 * b1 + i2 * b2 + inside * ldb
+        done += part
+        pieces += 1
+    return pieces
+
+
+@kernel
+def contract(
+    pointer, c, a, b, start, n0, n1, n2, n3, c0, c1, c2, c3, a0, a1, a2, a3,
+    runs0, runs1, runs2, ra0, ra1, ra2, rb0, rb1, rb2, length, step, ldb, transposed, m, activation,
+):  # fmt: skip
+    # Rows of m elements: C[row] = activation of start + sum over runs, then k < length, of A[row, run, k] B[run, k].
+    # The row (i0, i1, i2, i3) is at c + i0 c0 + .. in C and a + i0 a0 + .. in A, the run (r0, r1, r2) at r0 ra0 + ..
+    # from there and at b + r0 rb0 + .. in B, where k is `step` on in A and ldb on in B. a, b and c are addresses, all
+    # else counts elements. B may be (m, k) and transposed: then there is one run. start: 0 for zeros, ITSELF for C,
+    # or the address of one row for all. `activation` is a code of dseq.kernels.epilogue.
     size = size_of(pointer)
-    c = address_of(pointer)
     lanes = BYTES // size
     width = VECTORS * lanes
-    panel = scratch(pointer)
-    moves = size
-    if start == 0:
-        start, lds, moves = zeros(pointer), 0, 0
+    n, k = n0 * n1 * n2 * n3, runs0 * runs1 * runs2 * length
+    panel, nothing = scratch(pointer), zeros(pointer)
+    sources, targets = carray(row_words(pointer), (LONGEST,)), carray(row_words(pointer), (LONGEST,))
+    runs = carray(run_words(pointer), (3 * (DEPTH + 64),))
     far = 1 if n * m * size > FAR else 0
     blocks = max(1, (k + DEPTH - 1) // DEPTH)
     piece = max(1, ((k + blocks - 1) // blocks + lanes - 1) // lanes * lanes)
     parts = max(1, (n * size + PART - 1) // PART)
     part = max(1, ((n + parts - 1) // parts + HIGHEST - 1) // HIGHEST * HIGHEST)
-    for k0 in range(0, max(k, 1), piece):
-        depth = min(piece, k - k0)
-        for i0 in range(0, n, part):
-            rows = min(part, n - i0)
-            left = a + size * (i0 * lda + k0 * ka)
+    by, row_a, row_c, row_runs = ldb * size, address_of(sources), address_of(targets), address_of(runs)
+    for i0 in range(0, n, part):
+        rows = min(part, n - i0)
+        fill_rows(sources[:rows], i0, a, n1, n2, n3, a0 * size, a1 * size, a2 * size, a3 * size)
+        fill_rows(targets[:rows], i0, c, n1, n2, n3, c0 * size, c1 * size, c2 * size, c3 * size)
+        if k == 0 and start != ITSELF:
+            for i in range(rows):
+                row = carray(pointer_at(pointer, targets[i]), (m,))
+                for j in range(m):
+                    row[j] = 0
+                if start != 0:
+                    bias = carray(pointer_at(pointer, start), (m,))
+                    for j in range(m):
+                        row[j] = bias[j]
+        origin = start
+        for k0 in range(0, k, piece):
+            depth = min(piece, k - k0)
+            pieces = fill_runs(
+                runs, k0, depth, length, runs1, runs2, ra0 * size, ra1 * size, ra2 * size, step * size,
+                rb0 * size, rb1 * size, rb2 * size, by,
+            )  # fmt: skip
             for j0 in range(0, m, width):
                 columns = min(width, m - j0)
-                copy = 0
+                column = j0 * size
+                right, ahead, packed, copy = b + column, by, 0, 0
                 if transposed != 0:
                     transpose_panel(pointer, panel, b + size * (j0 * ldb + k0), ldb, depth, columns)
-                    right, step = panel, width
+                    right, ahead, packed = panel, width * size, 1
                 elif columns < width and (rows >= WORTH or not MASKED_LOADS):
-                    copy_panel(pointer, panel, b + size * (k0 * ldb + j0), ldb, depth, columns)
-                    right, step = panel, width
-                else:
-                    right, step = b + size * (k0 * ldb + j0), ldb
-                    copy = panel if rows >= WORTH else 0
-                to = c + size * (i0 * m + j0)
-                origin = start + moves * (i0 * lds + j0)
+                    done = 0
+                    for r in range(pieces):
+                        count = runs[3 * r + 1] // (step * size)
+                        copy_panel(pointer, panel + done * width * size, right + runs[3 * r + 2], ldb, count, columns)
+                        done += count
+                    right, ahead, packed = panel, width * size, 1
+                elif rows >= WORTH and ldb != width:
+                    copy = panel
+                from_row = nothing
+                if origin == ITSELF:
+                    from_row = 0
+                elif origin != 0:
+                    from_row = origin + column
                 if columns == width:
                     wide_panel(
-                        pointer, left, 0, lda, ka, right, 0, step,
-                        to, m, origin, lds, rows, columns, 1, depth, far, copy,
+                        pointer, row_a, row_c, rows, row_runs, pieces, step * size, right, ahead, packed,
+                        from_row, column, columns, far, copy,
                     )  # fmt: skip
                 else:
                     for j in range(0, columns, lanes):
+                        if from_row != 0 and from_row != nothing:
+                            from_row = origin + column + j * size
                         narrow_panel(
-                            pointer, left, 0, lda, ka, right + size * j, 0, step,
-                            to + size * j, m, origin + moves * j, lds, rows, columns - j, 1, depth, 0, 0,
+                            pointer, row_a, row_c, rows, row_runs, pieces, step * size, right + j * size, ahead, packed,
+                            from_row, column + j * size, columns - j, 0, 0,
                         )  # fmt: skip
-            if activation != 0 and k0 + depth >= k:
-                activate(carray(pointer, (n * m,))[i0 * m : (i0 + rows) * m], activation)
-        start, lds, moves = c, m, size
+            origin = ITSELF
+        if activation != 0:
+            if targets[rows - 1] - targets[0] == (rows - 1) * m * size:
+                activate(carray(pointer_at(pointer, targets[0]), (rows * m,)), activation)
+            else:
+                for i in range(rows):
+                    activate(carray(pointer_at(pointer, targets[i]), (m,)), activation)
 
 
-linked_multiply = linked(multiply, 12)
+linked_contract = linked(contract, 31)
+
+
+@kernel
+def multiply(c, a, lda, ka, b, ldb, transposed, start, n, m, k, activation):
+    # c (n, m), a (n, k) at strides lda and ka, b (k, m) at stride ldb, or (m, k) and transposed; a and b are addresses
+    linked_contract(
+        c, (address_of(c), a, b, start, 1, 1, 1, n, 0, 0, 0, m, 0, 0, 0, lda,
+            1, 1, 1, 0, 0, 0, 0, 0, 0, k, ka, ldb, transposed, m, activation),
+    )  # fmt: skip
 
 
 @primitive(twin=None)
@@ -93,7 +172,7 @@ def matmul(c, a, b):
     if JIT:
         n, k = a.shape
         m = b.shape[1]
-        linked_multiply(c, (operand_of(c, a), k, 1, operand_of(c, b), m, 0, 0, 0, n, m, k, 0))
+        multiply(c, operand_of(c, a), k, 1, operand_of(c, b), m, 0, 0, n, m, k, 0)
     else:
         np.matmul(a, b, out=c)
 
@@ -107,7 +186,7 @@ def matmul_bias(c, a, b, bias, activation):
         start = 0
         if bias is not None:
             start = operand_of(c, bias)
-        linked_multiply(c, (operand_of(c, a), k, 1, operand_of(c, b), m, 0, start, 0, n, m, k, activation))
+        multiply(c, operand_of(c, a), k, 1, operand_of(c, b), m, 0, start, n, m, k, activation)
     else:
         np.matmul(a, b, out=c)
         if bias is not None:
@@ -121,7 +200,7 @@ def matmul_tn(c, a, b):
     if JIT:
         n, k = a.shape
         m = b.shape[1]
-        linked_multiply(c, (operand_of(c, a), 1, k, operand_of(c, b), m, 0, 0, 0, k, m, n, 0))
+        multiply(c, operand_of(c, a), 1, k, operand_of(c, b), m, 0, 0, k, m, n, 0)
     else:
         np.matmul(a.T, b, out=c)
 
@@ -132,7 +211,7 @@ def add_matmul_tn(c, a, b):
     if JIT:
         n, k = a.shape
         m = b.shape[1]
-        linked_multiply(c, (operand_of(c, a), 1, k, operand_of(c, b), m, 0, address_of(c), m, k, m, n, 0))
+        multiply(c, operand_of(c, a), 1, k, operand_of(c, b), m, 0, ITSELF, k, m, n, 0)
     else:
         c += np.matmul(a.T, b)
 
@@ -143,7 +222,7 @@ def matmul_nt(c, a, b):
     if JIT:
         n, m = a.shape
         k = b.shape[0]
-        linked_multiply(c, (operand_of(c, a), m, 1, operand_of(c, b), m, 1, 0, 0, n, k, m, 0))
+        multiply(c, operand_of(c, a), m, 1, operand_of(c, b), m, 1, 0, n, k, m, 0)
     else:
         np.matmul(a, b.T, out=c)
 
@@ -154,6 +233,6 @@ def add_matmul_nt(c, a, b):
     if JIT:
         n, m = a.shape
         k = b.shape[0]
-        linked_multiply(c, (operand_of(c, a), m, 1, operand_of(c, b), m, 1, address_of(c), k, n, k, m, 0))
+        multiply(c, operand_of(c, a), m, 1, operand_of(c, b), m, 1, ITSELF, n, k, m, 0)
     else:
         c += np.matmul(a, b.T)

@@ -1,13 +1,19 @@
-"""The register tile: C[i, j] = start[i, j] + sum over b, then k, of A_b[i, k] * B_b[k, j], written in LLVM.
+"""The register tile: C[i, j] = start[i, j] + sum over runs, then k, of A_i[run, k] * B[run, k, j], written in LLVM.
+
+Rows of A and of C are addresses from tables: the rows of a tile lie anywhere. Along the inner axis A consists of runs,
+which begin at the same distances from the address of every row:
+
+    dense forward        rows are samples, one run                          B = w
+    dense, kernel grad   rows are columns of x, one run down the samples    B = dy
+    convolution          rows are pixels, a run is the window in one row of the kernel    B = its taps
+    conv., kernel grad   rows are taps, a run is one row of output pixels   B = dy
 
 Every element of C is one chain of fused multiply-adds in one fixed order, whatever tile it falls into: neither the
-number of rows nor the blocking changes a bit. Addresses are in bytes, strides in elements, all are run-time values:
+number of rows nor the blocking changes a bit. All distances are in bytes and run-time values.
 
-    dense forward        A = x (lda = k, ka = 1), B = w, start = bias (stride 0)
-    dense, kernel grad   A = x down its columns (lda = 1, ka = k), B = dy, start = C
-    convolution          NHWC, for one row of the kernel: K = width * channels, NB = its height, lda = stride * channels
-
-The accumulators are phi nodes on purpose: with alloca, load and store the same tile runs at a third of the speed.
+The accumulators are phi nodes on purpose: with alloca, load and store the same tile runs at a third of the speed. The
+addresses of A's rows stay in general registers and one offset is added to all of them: with pointers that move, or
+rows reckoned from a stride, additions take every sixth turn of the units that multiply vectors.
 """
 
 from typing import NamedTuple
@@ -17,47 +23,54 @@ from llvmlite import ir
 from dseq.kernels.base import primitive
 from dseq.kernels.vector import BYTES, INT32, MASKED_LOADS, POINTER, TILE, WORD, Emitter, emits, word
 
+WORDS = 8  # bytes of a table's entry
+RUN = 24  # bytes of a run's entry: distance from the row's address in A, bytes along A, distance from `b`
+
 
 class Product(NamedTuple):
     """The words that say which product a panel is: its arguments, in order."""
 
-    a: ir.Value
-    sa: ir.Value
-    lda: ir.Value
-    ka: ir.Value
+    rows: ir.Value  # the table of addresses in A
+    targets: ir.Value  # the table of addresses in C
+    count: ir.Value
+    runs: ir.Value  # the table of runs
+    pieces: ir.Value  # runs; at least one, none of them empty
+    step: ir.Value  # bytes from one k to the next in A
     b: ir.Value
-    sb: ir.Value
-    ldb: ir.Value
-    c: ir.Value
-    ldc: ir.Value
-    start: ir.Value
-    lds: ir.Value
-    rows: ir.Value
+    ldb: ir.Value  # bytes from one k to the next in B
+    packed: ir.Value  # whether the runs of B follow each other, whatever their table says
+    start: ir.Value  # one row for all, or 0: C itself
+    column: ir.Value  # bytes from the addresses in the table to this panel of C
     columns: ir.Value  # narrow panels only
-    batches: ir.Value
-    depth: ir.Value
     far: ir.Value  # wide panels only: whether C is too large for L2, so that it is fetched ahead
-    copy: ir.Value  # wide panels of one batch only: 0, or where the first tile copies B for the others
+    copy: ir.Value  # wide panels only: 0, or where the first tile copies B for the others
+
+
+TABLES = ("rows", "targets")
 
 
 class Panel(Emitter):
     """Writes the tiles, and the loop over rows around them."""
 
+    def entry(self, builder, table, *offsets):
+        """A word of a table."""
+        place = table
+        for offset in offsets:
+            place = builder.add(place, offset)
+        return builder.load(builder.inttoptr(place, POINTER), align=8, typ=WORD)
+
     def tile(self, builder, product, rows, vectors, mask, copies=False):
         """One register tile of C; the builder is left after its stores."""
-        function, lanes = builder.function, [self.lanes * v for v in range(vectors)]
+        function, places = builder.function, [word(v * BYTES) for v in range(vectors)]
         tile = [(i, j) for i in range(rows) for j in range(vectors)]
+        run_loop, depth_loop, run_end = (function.append_basic_block(name) for name in ("run", "depth", "run_end"))
+        heads = [self.entry(builder, product.rows, word(i * WORDS)) for i in range(rows)]
+        targets = [self.entry(builder, product.targets, word(i * WORDS)) for i in range(rows)]
+        targets = [builder.add(target, product.column) for target in targets]
+        itself = builder.icmp_signed("==", product.start, word(0))
+        origins = [builder.select(itself, target, product.start) for target in targets]
+        first = [self.load(builder, builder.add(origins[i], places[j]), mask) for i, j in tile]
         entry = builder.block
-        batch_loop, depth_loop, batch_end, end = (
-            function.append_basic_block(name) for name in ("batch", "depth", "batch_end", "end")
-        )
-
-        def corner(base, stride, i, j):
-            return self.at(builder, base, builder.mul(stride, word(i)), word(lanes[j]))
-
-        first = [self.load(builder, corner(product.start, product.lds, i, j), mask) for i, j in tile]
-        some = [builder.icmp_signed(">", count, word(0)) for count in (product.batches, product.depth)]
-        builder.cbranch(builder.and_(*some), batch_loop, end)
 
         def phis(values, source):
             result = []
@@ -67,50 +80,46 @@ class Panel(Emitter):
                 result.append(phi)
             return result
 
-        builder.position_at_end(batch_loop)
-        batch, *outer = phis([word(0), *first], entry)
-        a_batch = self.at(builder, product.a, builder.mul(batch, product.sa))
-        b_batch = self.at(builder, product.b, builder.mul(batch, product.sb))
-        # One pointer for four rows: base, stride and three strides make all of x86's address modes.
-        heads = [self.at(builder, a_batch, builder.mul(product.lda, word(i))) for i in range(0, rows, 4)]
-        a_step, b_step = (builder.mul(stride, word(self.size)) for stride in (product.ka, product.ldb))
+        builder.branch(run_loop)
+        builder.position_at_end(run_loop)
+        run, followed, copied, *outer = phis([word(0), product.b, product.copy, *first], entry)
+        where = builder.add(product.runs, builder.mul(run, word(RUN)))
+        begin, length, beside = (self.entry(builder, where, word(n)) for n in (0, 8, 16))
+        end = builder.add(begin, length)
+        packed = builder.icmp_signed("!=", product.packed, word(0))
+        b_begin = builder.select(packed, followed, builder.add(product.b, beside))
         builder.branch(depth_loop)
 
         builder.position_at_end(depth_loop)
-        k, b_row, place, *rest = phis([word(0), b_batch, product.copy, *heads, *outer], batch_loop)
-        heads, sums = rest[: len(heads)], rest[len(heads) :]
+        offset, b_row, place, *sums = phis([begin, b_begin, copied, *outer], run_loop)
         b_mask = mask if MASKED_LOADS else None
-        right = [self.load(builder, builder.add(b_row, word(j * self.size)), b_mask) for j in lanes]
+        right = [self.load(builder, builder.add(b_row, j), b_mask) for j in places]
         if copies:
-            for j, value in zip(lanes, right, strict=True):
-                self.store(builder, value, self.at(builder, place, word(j)))
+            for j, value in zip(places, right, strict=True):
+                self.store(builder, value, builder.add(place, j))
                 # The next panel's part of this row is on the same page, but too far for the hardware to foresee.
-                self.prefetch(builder, builder.add(b_row, word(j * self.size + vectors * BYTES)), write=0, level=2)
+                self.prefetch(builder, builder.add(builder.add(b_row, j), word(vectors * BYTES)), write=0, level=2)
         new = []
         for i in range(rows):
-            address = self.at(builder, heads[i // 4], builder.mul(product.lda, word(i % 4)))
+            address = builder.add(heads[i], offset)
             left = builder.load(builder.inttoptr(address, POINTER), align=self.size, typ=self.scalar)
             left = self.broadcast(builder, left)
             new += [self.multiply_add(builder, left, right[j], sums[i * vectors + j]) for j in range(vectors)]
-        next_place = builder.add(place, word(vectors * BYTES))
-        following = [builder.add(k, word(1)), builder.add(b_row, b_step), next_place]
-        following += [*(builder.add(p, a_step) for p in heads), *new]
-        for phi, value in zip([k, b_row, place, *heads, *sums], following, strict=True):
+        following = [builder.add(offset, product.step), builder.add(b_row, product.ldb)]
+        following += [builder.add(place, word(vectors * BYTES)), *new]
+        for phi, value in zip([offset, b_row, place, *sums], following, strict=True):
             phi.add_incoming(value, depth_loop)
-        builder.cbranch(builder.icmp_signed("<", following[0], product.depth), depth_loop, batch_end)
+        builder.cbranch(builder.icmp_signed("!=", following[0], end), depth_loop, run_end)
 
-        builder.position_at_end(batch_end)
-        following = [builder.add(batch, word(1)), *new]
-        for phi, value in zip([batch, *outer], following, strict=True):
-            phi.add_incoming(value, batch_end)
-        builder.cbranch(builder.icmp_signed("<", following[0], product.batches), batch_loop, end)
-
-        builder.position_at_end(end)
-        final = phis(first, entry)
-        for phi, value in zip(final, new, strict=True):
-            phi.add_incoming(value, batch_end)
-        for value, (i, j) in zip(final, tile, strict=True):
-            self.store(builder, value, corner(product.c, product.ldc, i, j), mask)
+        builder.position_at_end(run_end)
+        next_run = builder.add(run, word(1))
+        for phi, value in zip([run, followed, copied, *outer], [next_run, *following[1:3], *new], strict=True):
+            phi.add_incoming(value, run_end)
+        after = function.append_basic_block("after")
+        builder.cbranch(builder.icmp_signed("<", next_run, product.pieces), run_loop, after)
+        builder.position_at_end(after)
+        for value, (i, j) in zip(new, tile, strict=True):
+            self.store(builder, value, builder.add(targets[i], places[j]), mask)
 
     def panel(self, name, vectors, masked):
         """A function for any number of rows: the highest tile as long as it fits, then the next."""
@@ -122,19 +131,16 @@ class Panel(Emitter):
         highest = TILE.rows[0]
 
         def tile(height, i, product, copies=False):
-            moved = {
-                name: self.at(builder, getattr(product, name), builder.mul(getattr(product, stride), i))
-                for name, stride in (("a", "lda"), ("c", "ldc"), ("start", "lds"))
-            }
+            moved = {name: builder.add(getattr(product, name), builder.mul(i, word(WORDS))) for name in TABLES}
             product = product._replace(**moved)
             if not masked and height == highest:
                 with builder.if_then(builder.icmp_signed("!=", product.far, word(0))):
                     # The loads of the next tile of C would stall its first multiply-adds.
                     for row in range(height, 2 * height):
+                        target = self.entry(builder, product.targets, word(row * WORDS))
+                        target = builder.add(target, product.column)
                         for v in range(vectors):
-                            stride = builder.mul(product.ldc, word(row))
-                            place = self.at(builder, product.c, stride, word(v * self.lanes))
-                            self.prefetch(builder, place, write=1, level=3)
+                            self.prefetch(builder, builder.add(target, word(v * BYTES)), write=1, level=3)
             self.tile(builder, product, height, vectors, mask, copies)
 
         done = word(0)
@@ -154,8 +160,9 @@ class Panel(Emitter):
                 return phi
 
             done = choose(word(0), word(highest))
-            beside = word(vectors * self.lanes)
-            product = product._replace(b=choose(product.b, product.copy), ldb=choose(product.ldb, beside))
+            b = choose(product.b, product.copy)
+            ldb = choose(product.ldb, word(vectors * BYTES))
+            product = product._replace(b=b, ldb=ldb, packed=choose(product.packed, word(1)))
         for height in TILE.rows:
             before = builder.block
             test, body, after = (function.append_basic_block(f"{name}_{height}") for name in ("test", "body", "after"))
@@ -164,7 +171,7 @@ class Panel(Emitter):
             i = builder.phi(WORD)
             i.add_incoming(done, before)
             further = builder.add(i, word(height))
-            builder.cbranch(builder.icmp_signed("<=", further, product.rows), body, after)
+            builder.cbranch(builder.icmp_signed("<=", further, product.count), body, after)
             builder.position_at_end(body)
             tile(height, i, product)
             i.add_incoming(further, builder.block)
@@ -190,7 +197,7 @@ def _narrow(emitter, builder, _, *product):
 
 @primitive(twin=None)
 def wide_panel(
-    typingctx, like, a, sa, lda, ka, b, sb, ldb, c, ldc, start, lds, rows, columns, batches, depth, far, copy
+    typingctx, like, rows, targets, count, runs, pieces, step, b, ldb, packed, start, column, columns, far, copy
 ):
     """C of any number of rows, as wide as a register tile; `like` is an array or a pointer of the element type."""
     return emits(Panel, _wide, len(Product._fields))(like)
@@ -198,7 +205,7 @@ def wide_panel(
 
 @primitive(twin=None)
 def narrow_panel(
-    typingctx, like, a, sa, lda, ka, b, sb, ldb, c, ldc, start, lds, rows, columns, batches, depth, far, copy
+    typingctx, like, rows, targets, count, runs, pieces, step, b, ldb, packed, start, column, columns, far, copy
 ):
     """C of any number of rows and at most one vector of columns."""
     return emits(Panel, _narrow, len(Product._fields))(like)

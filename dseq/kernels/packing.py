@@ -126,6 +126,10 @@ class Packing(Emitter):
         block.align = 64
         return builder.ptrtoint(block, WORD)
 
+    def words(self, builder, count):
+        with builder.goto_entry_block():
+            return builder.alloca(WORD, size=word(count))
+
     def zeros(self):
         name = f"dseq_zeros_{self.suffix}"
         known = self.module.globals.get(name)
@@ -159,3 +163,26 @@ def scratch(typingctx, like):
 def zeros(typingctx, like):
     """The address of zeros as wide as a tile."""
     return emits(Packing, lambda e, builder, _: e.zeros(), 0, types.int64)(like)
+
+
+def words(count):
+    """A primitive: a pointer to so many 64-bit ints on the stack, which live as long as the kernel's call."""
+
+    @primitive(twin=None)
+    def allocate(typingctx, like):
+        def codegen(context, builder, signature, arguments):
+            return Packing(builder.module, signature.args[0].dtype).words(builder, count)
+
+        return types.CPointer(types.int64)(like), codegen
+
+    return allocate
+
+
+@primitive(twin=None)
+def pointer_at(typingctx, like, address):
+    """A pointer to elements of the type of `like` at an address."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[1], context.get_value_type(signature.return_type))
+
+    return types.CPointer(like.dtype)(like, types.int64), codegen

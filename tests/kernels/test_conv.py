@@ -13,6 +13,8 @@ from dseq.kernels.conv import (
     conv_backward_kernel,
     conv_forward,
     conv_transpose_kernel,
+    conv_write_input,
+    conv_write_kernel,
     pad_backward,
     pad_forward,
 )
@@ -86,6 +88,8 @@ def test_forward_and_gradients(case, dtype):
     for a, b, out in pairs(wide[0], expected, wide[2], strides, dilations, groups):
         b += a.reshape(-1, a.shape[-1]).T @ out.reshape(-1, out.shape[-1])
     close(dw, expected, dtype, 150)
+    conv_write_kernel(dw, x, dy, *how)
+    close(dw, expected - wide[1], dtype, 150)
 
     turned = np.empty((*w.shape[:3], w.shape[4], w.shape[3]), dtype)
     conv_transpose_kernel(turned, w)
@@ -95,6 +99,9 @@ def test_forward_and_gradients(case, dtype):
     for a, b, out in pairs(expected, wide[1], wide[2], strides, dilations, groups):
         a += out @ b.T
     close(dx, expected, dtype, 100)
+    dx[...] = np.nan
+    conv_write_input(dx, dy, turned, *how)
+    close(dx, expected - wide[0], dtype, 100)
 
 
 @pytest.mark.skipif(not JIT, reason="BLAS's bits depend on the number of rows")
@@ -112,6 +119,9 @@ def test_no_samples():
     dw = np.zeros_like(w)
     conv_forward(np.empty_like(dy), x, w, bias, *how, 0)
     conv_backward_kernel(dw, x, dy, *how)
+    assert not dw.any()
+    dw[...] = 1
+    conv_write_kernel(dw, x, dy, *how)
     assert not dw.any()
 
 

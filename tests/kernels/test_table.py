@@ -43,21 +43,21 @@ def test_linked_kernels_are_among_those_needed(element):
     x = np.empty((0, 0), element)
     signature = tuple(argument_type(a) for a in (x, x, x, None, 0))
     ((found, words),) = callees(dense.dense_forward, signature)
-    assert found is gemm.multiply and words[0] == types.CPointer(getattr(types, element))
+    assert found is gemm.contract and words[0] == types.CPointer(getattr(types, element))
     assert callees(dense.dense_backward_bias, (argument_type(x[0:0].reshape(-1)), argument_type(x))) == []
 
     plan = Plan(dtype=element)
     a, b = plan.input("a", (3,)), plan.constant(np.ones((3, 2)))
     plan.forward(dense.dense_forward, plan.value("y", (2,)), a, b, None, 0)
     step = Step(plan)
-    assert (gemm.multiply, words) in step.signatures()
+    assert (gemm.contract, words) in step.signatures()
     step.prepare()
-    assert step.missing() == 0 and words in gemm.multiply.overloads
+    assert step.missing() == 0 and words in gemm.contract.overloads
 
 
 def test_symbols_of_linked_kernels_name_their_module():
     symbols = [slot.symbol for slots in _slots.values() for slot in slots.values()]
-    assert "dseq.kernels.gemm.multiply.float32" in symbols and len(set(symbols)) == len(symbols)
+    assert "dseq.kernels.gemm.contract.float32" in symbols and len(set(symbols)) == len(symbols)
 
 
 @pytest.mark.parametrize("product", [gemm.matmul, gemm.add_matmul_tn, gemm.add_matmul_nt, gemm.matmul_tn])

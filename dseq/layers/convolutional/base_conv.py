@@ -10,6 +10,8 @@ from dseq.kernels.conv import (
     conv_backward_kernel,
     conv_forward,
     conv_transpose_kernel,
+    conv_write_input,
+    conv_write_kernel,
     pad_backward,
     pad_forward,
 )
@@ -178,9 +180,9 @@ class BaseConv(Layer):
                 "turned", (prod(self.kernel_size) * self.filters, channels // self.groups), plan.dtype, True
             )
             turned = turned.reshape((*w.shape[:3], self.filters, channels // self.groups))
-            plan.backward(conv_backward_input, image(padded.grad), image(y.grad), turned, *how)
+            plan.backward(conv_backward_input, image(padded.grad), image(y.grad), turned, *how, first=conv_write_input)
             plan.backward(conv_transpose_kernel, turned, w)
-        plan.backward(conv_backward_kernel, w.grad, image(padded), image(y.grad), *how)
+        plan.backward(conv_backward_kernel, w.grad, image(padded), image(y.grad), *how, first=conv_write_kernel)
         plan.backward(dense_backward_bias, None if b is None else b.grad, matrix(y.grad))
         return y
 
