@@ -12,8 +12,9 @@ import numpy as np
 
 from dseq.kernels.base import JIT, inlined, kernel
 from dseq.kernels.gemm import operand_of
+from dseq.kernels.link import linked
 from dseq.kernels.strip import linked_strips
-from dseq.kernels.vector import BYTES, size_of
+from dseq.kernels.vector import BYTES, address_of, size_of
 
 BLOCK = 1 << 14  # bytes of a block of dy that stays in L1 while the rows of the kernel pass
 SLAB = 4  # vectors of channels of such a block
@@ -89,12 +90,10 @@ def depthwise_forward(y, x, w, b, sh, sw, dh, dw, bh, bw, activation):
 
 
 @kernel
-def _input_gradient(dx, dy, w, sh, sw, dh, dw, bh, bw, adds):
-    n, oh, ow, c = dy.shape
-    _, h, wide, _ = dx.shape
-    kh, kw, _ = w.shape
-    size = size_of(dx)
-    to, given, taps = operand_of(dx, dx), operand_of(dx, dy), operand_of(dx, w)
+def input_gradient(pointer, given, taps, n, oh, ow, c, h, wide, kh, kw, sh, sw, dh, dw, bh, bw, adds):
+    # dx (n, h, wide, c) at pointer, dy (n, oh, ow, c) at given, w (kh, kw, c) at taps; adds 1, or 0 to write
+    size = size_of(pointer)
+    to = address_of(pointer)
     turn_h, turn_w = _turn(sh, dh), _turn(sw, dw)
     away_h, away_w = turn_h * dh // sh, turn_w * dw // sw
     for i in range(n):
@@ -127,7 +126,7 @@ def _input_gradient(dx, dy, w, sh, sw, dh, dw, bh, bw, adds):
                 if e1 > e0:
                     place = target + size * (phase + e0 * sw) * c
                     linked_strips(
-                        dx, (left + size * (first + e0) * c, -away_h * ow * c, c, -away_w * c,
+                        pointer, (left + size * (first + e0) * c, -away_h * ow * c, c, -away_w * c,
                              right + size * t * c, turn_h * kw * c, turn_w * c,
                              place, sw * c, place * adds, sw * c, e1 - e0, c, rows, some, 0, 0),
                     )  # fmt: skip
@@ -137,17 +136,25 @@ def _input_gradient(dx, dy, w, sh, sw, dh, dw, bh, bw, adds):
                     columns = max(0, min(some, (first + e) // away_w + 1) - k0)
                     place = target + size * (phase + e * sw) * c
                     linked_strips(
-                        dx, (left + size * (first + e - k0 * away_w) * c, -away_h * ow * c, 0, -away_w * c,
+                        pointer, (left + size * (first + e - k0 * away_w) * c, -away_h * ow * c, 0, -away_w * c,
                              right + size * (t + k0 * turn_w) * c, turn_h * kw * c, turn_w * c,
                              place, 0, place * adds, 0, 1, c, rows, columns, 0, 0),
                     )  # fmt: skip
+
+
+linked_input_gradient = linked(input_gradient, 17)
 
 
 @kernel
 def depthwise_backward_input(dx, dy, w, sh, sw, dh, dw, bh, bw):
     # dx (n, h, w, c), dy (n, oh, ow, c), w (kh, kw, c)
     if JIT:
-        _input_gradient(dx, dy, w, sh, sw, dh, dw, bh, bw, 1)
+        n, oh, ow, c = dy.shape
+        _, h, wide, _ = dx.shape
+        kh, kw, _ = w.shape
+        linked_input_gradient(
+            dx, (operand_of(dx, dy), operand_of(dx, w), n, oh, ow, c, h, wide, kh, kw, sh, sw, dh, dw, bh, bw, 1)
+        )
     else:
         padded = around(np.zeros_like(dx), w, dy, sh, sw, dh, dw, bh, bw)
         for tap, window in windows(padded, w, dy, sh, sw, dh, dw):
@@ -159,7 +166,12 @@ def depthwise_backward_input(dx, dy, w, sh, sw, dh, dw, bh, bw):
 def depthwise_write_input(dx, dy, w, sh, sw, dh, dw, bh, bw):
     # The same, written instead of added.
     if JIT:
-        _input_gradient(dx, dy, w, sh, sw, dh, dw, bh, bw, 0)
+        n, oh, ow, c = dy.shape
+        _, h, wide, _ = dx.shape
+        kh, kw, _ = w.shape
+        linked_input_gradient(
+            dx, (operand_of(dx, dy), operand_of(dx, w), n, oh, ow, c, h, wide, kh, kw, sh, sw, dh, dw, bh, bw, 0)
+        )
     else:
         dx[...] = 0
         depthwise_backward_input(dx, dy, w, sh, sw, dh, dw, bh, bw)
