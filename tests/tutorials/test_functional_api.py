@@ -83,7 +83,6 @@ def test_transfer_learning_trains_the_last_layer_only(tmp_path):
     assert all((a != b).any() for a, b in zip(before[6:], after[6:], strict=True))
 
 
-@waits_for_layers
 def test_a_frozen_pretrained_base():
     base = keras.applications.Xception(weights=None, include_top=False, pooling="avg")
     base.trainable = False
