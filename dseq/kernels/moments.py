@@ -5,6 +5,10 @@ are in float64 and merged by the rule of Chan, Golub and LeVeque (1979): a mean 
 of 1. (It is `float64(x)`, as Numba's `float(x)` leaves a float32 what it is.) Short rows of channels are laid side by
 side: what belongs to channels is repeated to a width w = k * c, as loops over few elements waste time on beginning.
 
+Values are read once. Squares are taken of deviations from an origin, the mean of all blocks before or the first value,
+and corrected for what the block's mean is away from it. No digits are lost that the result has: if the origin is far
+from the block's mean, then either's distance is part of the deviations of the whole.
+
 Blocks, all float64. moments (2c + 1): mean, squared deviations and count of this rank's rows. totals (c + 1):
 count * mean, count, over all ranks. batch (3c + 1): mean, variance, 1 / standard deviation, and the count.
 """
@@ -13,7 +17,7 @@ from numpy import float64
 
 from dseq.kernels.base import inlined, kernel
 
-BLOCK = 1 << 15  # elements whose mean is taken before their deviations: they stay in L2
+BLOCK = 1 << 15  # elements whose deviations are taken from the mean of those before
 
 
 @kernel
@@ -28,9 +32,11 @@ def column_moments(moments, x, scratch):
         spread[j] = 0.0
     rows = x.size // width
     height = max(4, BLOCK // width)
+    for j in range(min(width, x.size)):
+        mean[j] = float64(flat[j])
     for first in range(0, rows, height):
         count = min(height, rows - first)
-        _block_moments(block_mean, block_spread, flat[first * width : (first + count) * width], count)
+        _block_moments(block_mean, block_spread, flat[first * width : (first + count) * width], count, mean)
         share = count / float64(first + count)
         weight = first * share
         for j in range(width):
@@ -65,8 +71,8 @@ def _merge(moments, c, j, before, mean, spread, count):
 
 
 @kernel
-def _block_moments(mean, spread, x, count):
-    # mean, spread (w,), x (count * w,)
+def _block_moments(mean, spread, x, count, origin):
+    # mean, spread (w,), x (count * w,); origin (w,): one of the values, or the mean of others
     width = mean.size
     for j in range(width):
         mean[j] = 0.0
@@ -77,25 +83,22 @@ def _block_moments(mean, spread, x, count):
         c, d = x[(i + 2) * width : (i + 3) * width], x[(i + 3) * width : (i + 4) * width]
         for j in range(width):
             mean[j] += (float64(a[j]) + float64(b[j])) + (float64(c[j]) + float64(d[j]))
-    for i in range(fours, count):
-        a = x[i * width : (i + 1) * width]
         for j in range(width):
-            mean[j] += float64(a[j])
-    share = 1.0 / count
-    for j in range(width):
-        mean[j] *= share
-    for i in range(0, fours, 4):
-        a, b = x[i * width : (i + 1) * width], x[(i + 1) * width : (i + 2) * width]
-        c, d = x[(i + 2) * width : (i + 3) * width], x[(i + 3) * width : (i + 4) * width]
-        for j in range(width):
-            p, q = float64(a[j]) - mean[j], float64(b[j]) - mean[j]
-            r, s = float64(c[j]) - mean[j], float64(d[j]) - mean[j]
+            p, q = float64(a[j]) - origin[j], float64(b[j]) - origin[j]
+            r, s = float64(c[j]) - origin[j], float64(d[j]) - origin[j]
             spread[j] += (p * p + q * q) + (r * r + s * s)
     for i in range(fours, count):
         a = x[i * width : (i + 1) * width]
         for j in range(width):
-            p = float64(a[j]) - mean[j]
+            p = float64(a[j]) - origin[j]
+            mean[j] += float64(a[j])
             spread[j] += p * p
+    share = 1.0 / count
+    for j in range(width):
+        mean[j] *= share
+        step = mean[j] - origin[j]
+        rest = spread[j] - count * (step * step)
+        spread[j] = 0.0 if rest < 0.0 else rest
 
 
 @kernel

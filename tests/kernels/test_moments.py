@@ -27,6 +27,20 @@ def test_column_moments(n, c, width, dtype):
     np.testing.assert_allclose(masked, got, rtol=1e-8)
 
 
+@pytest.mark.parametrize("first", [0, 1, -1])
+def test_a_value_far_from_all_others(first):
+    """Squares are taken of deviations from the first value, then from the mean so far."""
+    x = np.random.default_rng(0).standard_normal((ROWS, 3)).astype("float32")
+    x[first] = 1e7
+    got = np.empty(7)
+    moments.column_moments(got, x, np.empty((4, 6)))
+    np.testing.assert_allclose(got[:3], x.mean(0, dtype="f8"), rtol=1e-13)
+    np.testing.assert_allclose(got[3:6], ROWS * x.astype("f8").var(0), rtol=1e-12)
+    x[:] = 0.1
+    moments.column_moments(got, x, np.empty((4, 6)))
+    assert (got[3:6] >= 0).all() and (got[3:6] < 1e-25).all()
+
+
 def test_masked_rows_do_not_count():
     x = np.random.default_rng(0).standard_normal((20, 3))
     mask = (np.arange(20) % 3 > 0).astype(np.uint8)

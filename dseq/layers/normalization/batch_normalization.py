@@ -12,7 +12,7 @@ from dseq.layers.normalization.affine import Affine, sample_axes
 from dseq.program.floatx import epsilon as small
 from dseq.program.operand import Operand, flat
 
-WIDTH = 512  # elements that rows of few channels are put together to
+WIDTH = 256  # elements that rows of few channels are put together to
 
 
 class BatchNormalization(Affine):

@@ -19,7 +19,7 @@ from dseq.layers.preprocessing.statistics import first_of, is_array, moments_of
 from dseq.program.floatx import epsilon
 from dseq.program.operand import flat
 
-WIDTH = 512  # elements that rows of few features are put together to
+WIDTH = 256  # elements that rows of few features are put together to
 
 
 class Normalization(Layer):
