@@ -3,13 +3,14 @@
 from dseq.kernels.batch_norm import normalize_channels, normalize_columns
 from dseq.kernels.conv import conv_forward
 from dseq.kernels.dense import dense_forward
+from dseq.kernels.depthwise import depthwise_forward
 from dseq.kernels.epilogue import NONE, RELU, RELU6
 from dseq.kernels.merge import add_forward
 from dseq.kernels.rectifier import clipped_line_backward, clipped_line_forward, relu_backward, relu_forward
 from dseq.program.rewriting.draft import covers
 
 # Their last argument says which activation they apply, by the codes of `dseq.kernels.epilogue`.
-APPLYING = {add_forward, conv_forward, dense_forward, normalize_channels, normalize_columns}
+APPLYING = {add_forward, conv_forward, dense_forward, depthwise_forward, normalize_channels, normalize_columns}
 # These gradients are told from the activation's result alone.
 TOLD_FROM_RESULT = {relu_backward, clipped_line_backward}
 LINE_OF_RELU6 = ["1.0", "0.0", "0.0", "6.0"]  # slope, offset, least, most

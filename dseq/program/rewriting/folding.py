@@ -3,13 +3,14 @@
 from dseq.kernels.batch_norm import fold_bias, fold_kernel, make_table, normalize_columns
 from dseq.kernels.conv import conv_forward
 from dseq.kernels.dense import dense_forward
+from dseq.kernels.depthwise import depthwise_forward
 from dseq.kernels.epilogue import NONE
 from dseq.kernels.moments import moving_statistics
 from dseq.program.operand import Operand, matrix
 from dseq.program.rewriting.draft import covers, is_pure
 
 # Called (y, x, w, b, ..., activation), with output channels last in y and w.
-FOLDING = {conv_forward, dense_forward}
+FOLDING = {conv_forward, dense_forward, depthwise_forward}
 FIXED = ("params", "constants")
 
 
