@@ -19,7 +19,7 @@ FLOORS = (
     (("activations",),),
     (("ops",),),
     (VOCABULARY, ("parallel",), ("saving",)),
-    (("callbacks",), ("data",), ("datasets",)),
+    (("callbacks",), ("data",), ("datasets",), ("distribution",)),
     (("training",),),
     (("models",),),
     (("__init__", "applications", "backend", "random", "testing", "tree", "utils"),),
@@ -45,7 +45,7 @@ OUTSIDE = {
 # what the ranks of one job send each other.
 RUN_TEXT = {"eval", "exec", "compile", "__import__"}
 UNPICKLERS = {"pickle", "cPickle", "dill", "marshal", "shelve"}
-MAY_UNPICKLE = ("kernels/base.py", "parallel/communicator.py")
+MAY_UNPICKLE = ("kernels/base.py", "parallel/objects.py")
 MOST_LINES = 400
 
 

@@ -89,7 +89,8 @@ class History(Callback):
         names = list(dict.fromkeys(name.removeprefix("val_") for name in self._names(names)))
         if not names:
             raise ValueError("There is nothing to plot before an epoch has been trained. Received: an empty history")
-        if communicator.get().rank != 0:
+        ranks = getattr(getattr(self, "model", None), "_world", None) or communicator.get()
+        if ranks.rank != 0:
             return None
         try:
             from matplotlib import pyplot

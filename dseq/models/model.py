@@ -6,7 +6,6 @@ import numpy as np
 
 from dseq.layers.layer import Layer
 from dseq.models import configuration, facts, graph_configuration, summary
-from dseq.parallel import communicator
 from dseq.program.graph import Arguments
 from dseq.program.recent import Recent
 from dseq.program.structure import flatten, pack
@@ -65,7 +64,7 @@ class Model(Trainer, Layer):
             super().__init__(*args, **kwargs)
 
     def __getstate__(self):
-        state = super().__getstate__() | {"_sessions": Recent(), "_position": None}
+        state = super().__getstate__() | {"_sessions": Recent(), "_position": None, "_world": None}
         if self._compiled is not None:  # what was resolved is known by the ids of losses and metrics
             state["_compiled"] = copy.copy(self._compiled)
             state["_compiled"].outputs, state["_compiled"]._resolved = [], {}
@@ -262,8 +261,10 @@ class Model(Trainer, Layer):
             show_trainable: Whether to show if layers are trainable.
             layer_range: Pair of layer names: the first and last to show.
         """
-        if communicator.get().rank == 0:
-            summary.print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+        with self._on_its_ranks() as world:
+            if world.rank == 0:
+                shown = expand_nested, show_trainable, layer_range
+                summary.print_summary(self, line_length, positions, print_fn, *shown)
 
     # Configuration.
 
@@ -317,8 +318,7 @@ class Model(Trainer, Layer):
         weights_file.check_path(filepath)
         self._require_built("saving")
         self._build_optimizer()
-        world = communicator.get()
-        with world.section("save_weights"):
+        with self._on_its_ranks() as world, world.section("save_weights"):
             world.agree("save_weights", [("filepath", str(filepath))])
             world.share_outcome(lambda: weights_file.write(filepath, self, overwrite=overwrite))
 
@@ -338,8 +338,7 @@ class Model(Trainer, Layer):
         weights_file.check_path(filepath, loading=True)
         self._require_built("loading")
         self._build_optimizer()
-        world = communicator.get()
-        with world.section("load_weights"):
+        with self._on_its_ranks() as world, world.section("load_weights"):
             world.agree("load_weights", [("filepath", str(filepath))])
             tree = world.share_outcome(lambda: weights_file.read(filepath))
             quiet = None if world.rank == 0 else lambda message: None  # one warning, not one for each rank

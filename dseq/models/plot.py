@@ -9,7 +9,6 @@ from pathlib import Path
 
 from dseq.models import drawing
 from dseq.models.diagram import Diagram
-from dseq.parallel import communicator
 
 DIRECTIONS = ("TB", "LR", "BT", "RL")
 OWN_FORMATS = ("dot", "gv", "txt", "svg")
@@ -146,8 +145,7 @@ def plot_model(
     diagram = Diagram(
         model, show_shapes, show_dtype, show_layer_names, expand_nested, show_layer_activations, show_trainable
     )
-    world = communicator.get()
-    with world.section("plot_model"):
+    with model._on_its_ranks() as world, world.section("plot_model"):
         world.share_outcome(lambda: path.write_bytes(_picture(diagram, format, rankdir, dpi, splines)))
     display = sys.modules.get("IPython.display")  # there in a notebook
     if display is None or world.rank or format not in ("png", "svg", "jpg", "jpeg", "gif"):

@@ -25,6 +25,7 @@ GRACE = 0.5  # seconds that ranks other than 0 hold their message back: rank 0 m
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
 
 _world = None
+_worlds = []  # all communicators of this process
 _process = None  # the process that is a rank; its forked children are none
 _exit_code = 0
 
@@ -35,14 +36,17 @@ def install() -> None:
         _activate()
 
 
-def connect(world) -> None:
-    """Makes the communicator known, through which all ranks can be ended.
+def connect(world, whole=True) -> None:
+    """Makes a communicator known, whose ranks end together.
 
     Args:
         world: The communicator.
+        whole: Whether it is that of all ranks of the job.
     """
     global _world
-    _world = world
+    _worlds.append(world)
+    if whole:
+        _world = world
     if world.size > 1:
         _activate()
 
@@ -71,7 +75,7 @@ def say(text: str) -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):  # no such stream, or closed
             stream.flush()
-    launch = _world or launcher.announced()
+    launch = _launch()
     host = getattr(launch, "host", None) or socket.gethostname().split(".")[0]
     data = f"[dseq rank {launch.rank}/{launch.size} {host}] {text.rstrip()}\n".encode(errors="replace")
     while data:
@@ -85,7 +89,7 @@ def end(text: str, code: int) -> None:
         text: The message.
         code: The exit code; 0 becomes 1.
     """
-    launch = _world or launcher.announced()
+    launch = _launch()
     with contextlib.suppress(KeyboardInterrupt):
         time.sleep(GRACE + min(launch.rank, 20) * GRACE / 10 if launch.rank else 0)
     say(text)
@@ -97,6 +101,11 @@ def end(text: str, code: int) -> None:
         if mpi is not None:
             mpi.COMM_WORLD.Abort(code)
         _end_without_mpi(code)
+
+
+def _launch():
+    """Something that has this process' rank in the job, and the number of ranks."""
+    return _world or launcher.announced() or _running_mpi().COMM_WORLD
 
 
 def _running_mpi():
@@ -205,24 +214,37 @@ def _at_exit():
     code = _exit_code or int(getattr(sys, "last_value", None) is not None)
     seconds = PATIENCE if code and config.abort else None
     try:
-        world = _world_at_exit(seconds)
-        if world is not None and world.size > 1 and not world.leave(seconds):
+        if not _leave(seconds):
             end(f"ended with exit code {code} while other ranks go on: ending the job", code)
     except KeyboardInterrupt:
         end("interrupted", INTERRUPTED)
 
 
+def _leave(seconds):
+    """Whether all ranks that this one works with have ended too."""
+    if _worlds and _running_mpi() is None:
+        return True  # the script itself has finalised it
+    whole = _world_at_exit(seconds)
+    worlds = [world for world in _worlds if world is not whole and not world.freed]
+    # Where the script has started MPI, there may be ranks that know nothing of dseq: they would not come.
+    if whole is not None and whole.size > 1 and (whole.connected or not whole.guest or seconds is not None):
+        worlds.insert(0, whole)
+    from dseq.parallel.waiting import leave_all  # which imports this module
+
+    return leave_all(worlds, seconds)
+
+
 def _world_at_exit(seconds):
     """The communicator, made now if need be: other ranks may be making theirs, and wait for this one."""
     if _world is not None:
-        return _world if _running_mpi() is not None else None  # the script itself may have finalised it
+        return _world
     if seconds is not None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, 2 * seconds)  # starting MPI may wait for ranks that never start it
     try:
         from dseq.parallel import communicator
 
-        return communicator.get()
+        return communicator.whole()
     except RuntimeError:
         return None  # there is no MPI that works: nobody waits
     finally:

@@ -1,33 +1,33 @@
 """The ranks of this job and what they do together: the only file that imports mpi4py."""
 
+import gc
 import os
-import pickle
 import sys
-import time
+import weakref
 
 import numpy as np
 
 from dseq import config
-from dseq.parallel import abort, launcher
+from dseq.parallel import abort, current, launcher
 from dseq.parallel.alone import Alone
 from dseq.parallel.nodes import Nodes
+from dseq.parallel.objects import CHUNK, Objects
 from dseq.parallel.sections import Sections
 from dseq.parallel.tree import Parts
+from dseq.parallel.waiting import Waiting
 from dseq.parallel.windows import Windows
 
-CHUNK = 1 << 30  # bytes per message: counts in MPI 3 are 32-bit
 PIECE = 1 << 21  # bytes per sum inside a node with Open MPI: 16 MB and more take half the time in pieces
-SPIN = 2e-4  # seconds of waiting before the first pause, which takes 5e-5 at least
-NOTICE = 60.0  # seconds of waiting after which a rank says so
 
 _communicator = None
+_keyval = None  # under which a user's communicator keeps the `World` of its ranks
 
 
 def get():
-    """The communicator of this process, made at first use.
+    """The communicator of the ranks that work together here: those of the distribution in force, or all of the job.
 
-    MPI is imported only if a launcher announces several ranks, if the user's script has initialised MPI for several,
-    or with `DSEQ_MPI=on`; never with `DSEQ_MPI=off`.
+    That of the whole job is made at first use. MPI is imported only if a launcher announces several ranks, if the
+    user's script has initialised MPI for several, or with `DSEQ_MPI=on`; never with `DSEQ_MPI=off`.
 
     Returns:
         A `World`, or `Alone` for a single rank; both have `rank`, `size`, `local_rank`, `local_size`, `host`.
@@ -35,10 +35,63 @@ def get():
     Raises:
         RuntimeError: If a launcher announces several ranks and MPI is missing or sees one rank only.
     """
+    distribution = current.get()
+    return whole() if distribution is None else distribution.ranks
+
+
+def whole():
+    """The communicator of all ranks of the job, made at first use; see `get`."""
     global _communicator
     if _communicator is None:
         _communicator = World() if _wants_mpi() else Alone()
     return _communicator
+
+
+def of(comm):
+    """The communicator of the ranks of a communicator of MPI's; all of these ranks call this.
+
+    It is a copy, made once: messages of dseq and of the script do not meet. It ends when the script frees its
+    own, unless a model on any of the ranks still has it.
+
+    Args:
+        comm: A communicator of mpi4py's.
+
+    Returns:
+        A `World`; `Alone` for a single rank, and with `DSEQ_MPI=off`.
+
+    Raises:
+        TypeError: If it is no communicator.
+        ValueError: If this rank is not in it, or it is one between two groups.
+    """
+    MPI = running_mpi()
+    if MPI is None or not isinstance(comm, MPI.Comm):
+        raise TypeError(
+            "The communicator must be one of mpi4py's, of MPI that is initialised: `from mpi4py import MPI`, then "
+            f"`MPI.COMM_WORLD.Split(...)` for example. Received: {comm!r}"
+        )
+    if comm == MPI.COMM_NULL:
+        raise ValueError(
+            "This rank must be in the communicator. Received: MPI.COMM_NULL, which ranks get that are in none, as "
+            "from `Split` with MPI.UNDEFINED, and which a communicator is once freed. Leave such ranks out: "
+            "`if comm != MPI.COMM_NULL: ...`"
+        )
+    if comm.Is_inter():
+        raise ValueError(
+            "The ranks that train together must be in one group. Received: an intercommunicator, of a group of "
+            f"{comm.size} and another of {comm.remote_size} ranks. `comm.Merge()` makes one group of both."
+        )
+    if config.mpi == "off" or comm.size == 1:
+        return Alone()
+    if comm == MPI.COMM_WORLD and isinstance(whole(), World):
+        return whole()
+    global _keyval
+    if _keyval is None:
+        _keyval = MPI.Comm.Create_keyval(delete_fn=lambda comm, keyval, world: world.free())
+    world = comm.Get_attr(_keyval)
+    if world is None or world.freed:
+        world = World(comm)
+        comm.Set_attr(_keyval, world)
+    return world
 
 
 def print_once(*values, **options) -> None:
@@ -96,24 +149,38 @@ def _import_mpi():
     return MPI
 
 
-class World(Sections, Windows, Nodes, Parts):
-    """All ranks of MPI's world, on communicators of dseq's own.
+class World(Waiting, Objects, Sections, Windows, Nodes, Parts):
+    """All ranks of MPI's world, or of a communicator, on communicators of dseq's own.
 
     Every method but `section` and the attributes is collective: all ranks call it, in the same order.
+
+    Args:
+        comm: A communicator of the user's, whose ranks all make this; None for MPI's world.
 
     Attributes:
         rank: This process's number.
         size: Number of ranks.
         host: This node's name.
+        users: The distributions that have it.
+        connected: Whether its communicators are made.
+        freed: Whether they are gone.
+        guest: Whether the script has initialised MPI, which may have ranks then that know nothing of dseq.
     """
 
-    def __init__(self):
+    freed = False
+
+    def __init__(self, comm=None):
+        self.guest = running_mpi() is not None
         self._mpi = MPI = _import_mpi()
-        self.rank, self.size = MPI.COMM_WORLD.rank, MPI.COMM_WORLD.size
+        self._comm = MPI.COMM_WORLD if comm is None else comm
+        self.rank, self.size = self._comm.rank, self._comm.size
         self.host = MPI.Get_processor_name().split(".")[0]
         self._data = self._control = None
+        self.users = weakref.WeakSet()
         super().__init__()
-        abort.connect(self)
+        if comm is not None:
+            self._connect()
+        abort.connect(self, comm is None)
 
     def __repr__(self):
         return f"<rank {self.rank} of {self.size} on {self.host}>"
@@ -125,7 +192,17 @@ class World(Sections, Windows, Nodes, Parts):
         """
         if self._data is None:
             MPI = self._mpi
-            control, request = MPI.COMM_WORLD.Idup()
+            if self.freed:
+                raise RuntimeError(
+                    "These ranks can't work together any more: the script has freed their communicator. "
+                    f"Received: {self!r}. Keep it as long as models train on it."
+                )
+            if MPI.Query_thread() < MPI.THREAD_SERIALIZED and not MPI.Is_thread_main():
+                raise RuntimeError(
+                    "MPI was initialised for calls of one thread only, and dseq is called in another. Train in the "
+                    "main thread, or initialise MPI with MPI.THREAD_SERIALIZED."
+                )
+            control, request = self._comm.Idup()
             if not self._wait(request, "the first call that all ranks must make", seconds):
                 return False
             self._control, self._data = control, control.Dup()
@@ -133,6 +210,22 @@ class World(Sections, Windows, Nodes, Parts):
             for comm in (self._control, self._data, self._local, self._hop):
                 comm.Set_errhandler(MPI.ERRORS_RETURN)  # errors become exceptions
         return True
+
+    @property
+    def connected(self) -> bool:
+        return self._data is not None
+
+    def free(self) -> None:
+        """Frees the communicators, unless a distribution on any rank still has them: MPI calls this on all ranks."""
+        if self.connected and not self._mpi.Is_finalized():
+            if self.users:
+                gc.collect()  # models that nobody has any more
+            used = self.allreduce_sum(np.array([float(len(self.users))]))[0]
+            if not used:
+                self._free_unused()
+                for comm in (self._local, self._hop, self._data, self._control):
+                    comm.Free()
+                self._data, self.freed = None, True
 
     # Arrays.
 
@@ -222,162 +315,9 @@ class World(Sections, Windows, Nodes, Parts):
         self._connect()
         self._data.Barrier()
 
-    # Objects. Ranks wait for these without spinning, as one of them may be compiling or writing a file.
-
-    def broadcast_object(self, value, root: int = 0):
-        """One rank's object on every rank.
-
-        Args:
-            value: Anything that can be pickled; only the root's counts.
-            root: The rank that has it.
-        """
-        return pickle.loads(self._broadcast_bytes(pickle.dumps(value) if self.rank == root else None, root))
-
-    def allgather_object(self, value) -> list:
-        """Every rank's object, in rank order, on every rank.
-
-        Args:
-            value: Anything that can be pickled.
-        """
-        self._connect()
-        return self._allgather_object(self._data, value)
-
-    def _allgather_object(self, comm, value):
-        mine = np.frombuffer(pickle.dumps(value), np.uint8)
-        sizes = np.empty(self.size, np.int64)
-        self._wait(comm.Iallgather(np.array([mine.size]), sizes))
-        starts = np.concatenate([[0], np.cumsum(sizes)])
-        everything = np.empty(starts[-1], np.uint8)
-        self._wait(comm.Iallgatherv(mine, [everything, sizes.tolist(), starts[:-1].tolist(), self._mpi.BYTE]))
-        return [pickle.loads(everything[lo:hi]) for lo, hi in zip(starts[:-1], starts[1:], strict=True)]
-
-    def gather_object(self, value, root: int = 0) -> list | None:
-        """Every rank's object, in rank order, on one rank; None on the others.
-
-        Args:
-            value: Anything that can be pickled.
-            root: The rank that gets them.
-        """
-        values = self.allgather_object(value)
-        return values if self.rank == root else None
-
-    def _broadcast_bytes(self, data, root):
-        self._connect()
-        size = np.array([len(data) if data is not None else 0])
-        self._wait(self._data.Ibcast(size, root))
-        buffer = np.frombuffer(data, np.uint8) if data is not None else np.empty(size[0], np.uint8)
-        for lo in range(0, buffer.size, CHUNK):
-            self._wait(self._data.Ibcast([buffer[lo : lo + CHUNK], self._mpi.BYTE], root))
-        return buffer
-
-    # Work that not every rank does.
-
-    def share_outcome(self, function, root: int = 0):
-        """One rank calls a function; all return its result or raise its exception.
-
-        Args:
-            function: Takes no arguments; only the root calls it.
-            root: The rank that does.
-
-        Returns:
-            What it returned.
-        """
-        outcome = None
-        if self.rank == root:
-            try:
-                value = function()
-                outcome = _pickled(True, value)
-            except BaseException as error:
-                self._broadcast_bytes(_pickled(False, error), root)
-                raise
-        fine, received = pickle.loads(self._broadcast_bytes(outcome, root))
-        if self.rank == root:
-            return value
-        if not fine:
-            raise received
-        return received
-
-    def on_node_first(self, function):
-        """Every rank calls a function, the first of each node before the others: what it made, they find.
-
-        Args:
-            function: Takes no arguments.
-
-        Returns:
-            What it returned on this rank.
-
-        Raises:
-            Exception: If it failed on any rank; that rank's exception, on all ranks.
-        """
-        result = None
-        for turn in (self.local_rank == 0, self.local_rank != 0):
-            error = None
-            if turn:
-                try:
-                    result = function()
-                except BaseException as caught:
-                    error = caught
-            self._raise_together(error)
-        return result
-
-    def _raise_together(self, error):
-        """Raises on every rank if there is an error on any: its own, or else that of the lowest rank that has one."""
-        errors = self.allgather_object(None if error is None else _pickled(False, error))
-        if error is not None:
-            raise error
-        for other in errors:
-            if other is not None:
-                raise pickle.loads(other)[1]
-
-    # Waiting.
-
-    def _meet(self, record, seconds=None):
-        """Meets the other ranks wherever they are: entering a section, having failed in one, or at their end.
-
-        It has a communicator to itself: a rank may come here while others are in another collective call.
-
-        Returns:
-            Nothing if all have the same record, their records if not, None if some did not come within `seconds`.
-        """
-        if not self._connect(seconds):
-            return None
-        digests = np.empty((self.size, 16), np.uint8)
-        request = self._control.Iallgather(np.frombuffer(record.digest(), np.uint8), digests)
-        if not self._wait(request, record.section or None, seconds):
-            return None
-        return [] if (digests == digests[0]).all() else self._allgather_object(self._control, record)
-
-    def _wait(self, request, place=None, seconds=None):
-        """Waits for a request. MPI's own wait takes a whole core, which the rank that is awaited may need."""
-        begin, pause, noticed = time.monotonic(), 0.0, place is None
-        while not request.Test():
-            waited = time.monotonic() - begin
-            if waited < SPIN:
-                continue
-            if seconds is not None and waited > seconds:
-                return False
-            if waited > NOTICE and not noticed:
-                noticed = True
-                abort.say(f"has waited {NOTICE:.0f} s in {place} for the other ranks, which must call it too")
-            pause = min(pause * 1.2 + 2e-6, 0.01)
-            time.sleep(pause)
-        return True
-
 
 def _flat(array):
     """The array's memory as one dimension, never a copy."""
     if not array.flags.c_contiguous:
         raise ValueError(f"MPI needs C-contiguous arrays. Received: strides={array.strides} of shape {array.shape}")
     return array.reshape(-1)
-
-
-def _pickled(fine, value):
-    """`(fine, value)` as bytes; an exception that cannot travel becomes a plainer one."""
-    if fine:
-        return pickle.dumps((fine, value))
-    try:
-        data = pickle.dumps((fine, value))
-        pickle.loads(data)  # exceptions with arguments of their own fail only here
-        return data
-    except Exception as error:
-        return pickle.dumps((False, RuntimeError(f"{type(value).__name__}: {value} ({error})")))

@@ -7,9 +7,10 @@ from dseq.parallel.agreement import CALL, EXIT, LEFT, Record, explain
 
 
 class Sections:
-    """The part of a communicator that keeps ranks together, built on one method of it.
+    """The part of a communicator that keeps ranks together, built on how it meets.
 
-    `_meet(record, seconds)` tells each rank's `Record` to all ranks, wherever each of them is.
+    `_meet(record, seconds)` tells each rank's `Record` to all ranks, wherever each of them is; `_meeting(record)` is
+    the same as a generator.
     """
 
     def __init__(self):
@@ -71,18 +72,19 @@ class Sections:
         """
         return self._meet(Record(LEFT, section, (), f"{type(error).__name__}: {error}", fatal=True), seconds) != []
 
-    def leave(self, seconds: float | None = None) -> bool:
+    def leaving(self, seconds: float | None = None):
         """Meets the other ranks at the end of the program, so that none waits for a rank that is gone.
 
         Args:
-            seconds: How long to wait for them.
+            seconds: How long it will be waited for them.
 
         Returns:
-            Whether all have ended. Without a limit those that enter a section meanwhile are told, and waited for.
+            A generator of the requests to wait for. It ends with whether all have ended: without a limit those that
+            enter a section meanwhile are told, and waited for.
         """
-        records = self._meet(Record(EXIT, fatal=seconds is not None), seconds)
+        records = yield from self._meeting(Record(EXIT, fatal=seconds is not None))
         while records and seconds is None:
-            records = self._meet(Record(EXIT))
+            records = yield from self._meeting(Record(EXIT))
         return records == []
 
 

@@ -1,7 +1,10 @@
 """What `compile` adds to a model: its optimizer, losses and metrics, and the steps made for them."""
 
+from contextlib import contextmanager
+
 from dseq import config
-from dseq.parallel import communicator, cores
+from dseq.optimizers.slots import innermost
+from dseq.parallel import communicator, cores, current
 from dseq.parallel.shard import Division
 from dseq.program.recent import Recent
 from dseq.training.compiled import Compiled
@@ -20,6 +23,44 @@ class Compiling:
         self._agreed = None  # the state in which all ranks were found to have the same model
         self.stop_training = False
         self.history = None
+        self._distribution, self._world = current.get(), None
+
+    @property
+    def distribution(self):
+        """The ranks that train the model: the `dseq.distribution.DataParallel` it was made in; None if in none.
+
+        It can be set, on all ranks of the new one; the weights of its first rank count from then on.
+        """
+        return self._distribution
+
+    @distribution.setter
+    def distribution(self, value):
+        self._distribution = value
+
+    @contextmanager
+    def _on_its_ranks(self):
+        """A context for one thread, in which the model's own ranks work together; `as` gives their communicator."""
+        with self._lock, current.using(self._distribution):
+            world = communicator.get()
+            if self._world is not world:
+                if self._world is not None:
+                    self._leave_ranks()
+                self._world = world
+            yield world
+
+    def _leave_ranks(self):
+        """Drops what was agreed on with other ranks, and shared with them."""
+        for variable in self.variables:
+            if variable.owner is not None and variable.owner.shared:
+                variable.owner.release(variable)
+            variable.home, variable.synchronised = None, False
+        if self.compiled and self.optimizer is not None:
+            optimizer = innermost(self.optimizer)
+            if optimizer.home is not None:
+                optimizer.home.release()
+                optimizer.home = None
+        self._seed = self._agreed = None
+        self._forget_steps()
 
     def compile(
         self,

@@ -1,7 +1,7 @@
 """Training, evaluation and prediction on all ranks: the loop."""
 
 from dseq.callbacks import CallbackList, LazyLogs, Position
-from dseq.parallel import communicator, signals
+from dseq.parallel import signals
 from dseq.training.arguments import agree, callback_names, is_due, positive, whole
 from dseq.training.compiling import Compiling
 from dseq.training.evaluation import Predicting, Testing
@@ -73,8 +73,7 @@ class Trainer(Compiling):
             KeyboardInterrupt: After SIGINT to any rank, likewise.
         """
         self._require_compiled("fit")
-        world = communicator.get()
-        with self._lock, world.section("fit"), signals.noted():
+        with self._on_its_ranks() as world, world.section("fit"), signals.noted():
             data = source_of(self, x, y, sample_weight, batch_size, shuffle, class_weight)
             validation_size = validation_batch_size or batch_size
             held_out = None if validation_data is None else validation_of(self, validation_data, validation_size)
@@ -163,8 +162,7 @@ class Trainer(Compiling):
             The loss before the step, and the metrics, as `evaluate` returns them.
         """
         self._require_compiled("train_on_batch")
-        world = communicator.get()
-        with self._lock, world.section("train_on_batch"):
+        with self._on_its_ranks() as world, world.section("train_on_batch"):
             data = source_of(self, x, y, sample_weight, 1, class_weight=class_weight)
             agree(world, "train_on_batch", self, data, class_weight=class_weight)
             session, feed = self._open(Training, single_batch(data, "train_on_batch"))
@@ -206,8 +204,7 @@ class Trainer(Compiling):
         if kwargs:
             raise ValueError(f"Arguments not recognized: {kwargs}")
         self._require_compiled("evaluate")
-        world = communicator.get()
-        with self._lock, world.section("evaluate"):
+        with self._on_its_ranks() as world, world.section("evaluate"):
             data = source_of(self, x, y, sample_weight, batch_size)
             names = callback_names(callbacks)
             agree(world, "evaluate", self, data, batch_size=batch_size, steps=steps, callbacks=names)
@@ -246,8 +243,7 @@ class Trainer(Compiling):
             return_dict: Whether to return a dict.
         """
         self._require_compiled("test_on_batch")
-        world = communicator.get()
-        with self._lock, world.section("test_on_batch"):
+        with self._on_its_ranks() as world, world.section("test_on_batch"):
             data = source_of(self, x, y, sample_weight, 1)
             agree(world, "test_on_batch", self, data)
             single_batch(data, "test_on_batch")
@@ -274,8 +270,7 @@ class Trainer(Compiling):
         Returns:
             An array `(samples, ...)`, or for several outputs a list or dict of them, as the model was given them.
         """
-        world = communicator.get()
-        with self._lock, world.section("predict"):
+        with self._on_its_ranks() as world, world.section("predict"):
             data = source_of(self, x, batch_size=batch_size, labelled=False)
             agree(world, "predict", self, data, batch_size=batch_size, steps=steps, callbacks=callback_names(callbacks))
             data.check()
@@ -309,8 +304,7 @@ class Trainer(Compiling):
         Args:
             x: The batch, the same on all ranks.
         """
-        world = communicator.get()
-        with self._lock, world.section("predict_on_batch"):
+        with self._on_its_ranks() as world, world.section("predict_on_batch"):
             data = source_of(self, x, batch_size=1, labelled=False)
             agree(world, "predict_on_batch", self, data)
             return self._predict(world, single_batch(data, "predict_on_batch"), CallbackList())
