@@ -1,12 +1,13 @@
 """The cores that ranks have, and the threads that use them."""
 
 import os
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 from dseq import config
 
 _pool = None
-_checked = False
+_checked = weakref.WeakSet()  # communicators, so that it is the same ranks that call
 
 
 def own() -> list[int]:
@@ -70,15 +71,14 @@ def side_by_side(count: int):
 
 
 def check(communicator) -> None:
-    """Says on rank 0 if ranks of a node are bound to fewer cores than they are; once, and called by all ranks.
+    """Says on rank 0 if ranks of a node are bound to fewer cores than they are; once, and called by all of them.
 
     Args:
         communicator: From `communicator.get()`.
     """
-    global _checked
-    if _checked or communicator.size == 1:
+    if communicator in _checked or communicator.size == 1:
         return
-    _checked = True
+    _checked.add(communicator)
     nodes = {}
     for host, cores, count in communicator.allgather_object((communicator.host, own(), os.cpu_count() or 1)):
         nodes.setdefault(host, ([], count))[0].append(cores)
