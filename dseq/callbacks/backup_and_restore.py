@@ -104,12 +104,21 @@ class BackupAndRestore(Callback):
         Returns:
             The folder.
         """
+        world = communicator.get()
+        with world.section("BackupAndRestore"):
+            world.share_outcome(self.save_here)
+        return self.backup_dir
+
+    def save_here(self) -> str:
+        """As `save_now`, but done by this rank alone, which need not be rank 0: the others may be stuck.
+
+        Returns:
+            The folder.
+        """
         position = getattr(self.model, "_position", None)
         if position is not None:
             self._current_epoch, self._last_batch_seen = position.epoch, max(0, position.batch - 1)
-        world = communicator.get()
-        with world.section("BackupAndRestore"):
-            world.share_outcome(self._write)
+        self._write()
         return self.backup_dir
 
     def _write(self):

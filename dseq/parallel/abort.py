@@ -24,6 +24,7 @@ PATIENCE = 1.0  # seconds that a rank which failed waits for the others to fail 
 GRACE = 0.5  # seconds that ranks other than 0 hold their message back: rank 0 may be about to say the same
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
 
+_os_exit = os._exit
 _world = None
 _worlds = []  # all communicators of this process
 _process = None  # the process that is a rank; its forked children are none
@@ -117,17 +118,36 @@ def _running_mpi():
 def _end_without_mpi(code):
     """Ends the job before MPI runs, when launchers of MPICH's kind take any exit code for a normal end; or after."""
     launch = launcher.announced()
-    channel = os.environ.get("PMI_FD", "")
-    if channel.isdigit() and "MPI_LOCALNRANKS" in os.environ:  # Hydra: ask it, in the words of PMI 1
-        try:
-            os.write(int(channel), f"cmd=abort exitcode={code}\n".encode())
-            time.sleep(1)
-        except OSError:
-            pass
+    with contextlib.suppress(OSError):
+        tell_launcher(code)
     if launch is None or launch.variable.startswith("OMPI"):
         time.sleep(GRACE / 2)  # prterun (5.0) may hang or crash if a rank ends just when another one connects to it
-        os._exit(code)
+        _os_exit(code)
     os.kill(os.getpid(), signal.SIGKILL)  # every launcher notices a death by signal
+
+
+def tell_launcher(code: int) -> None:
+    """Asks the launcher to end the job, if it is one that can be asked without MPI.
+
+    Args:
+        code: The exit code.
+
+    Raises:
+        OSError: If it does not listen any more.
+    """
+    channel = os.environ.get("PMI_FD", "")
+    if channel.isdigit() and "MPI_LOCALNRANKS" in os.environ:  # Hydra: ask it, in the words of PMI 1
+        os.write(int(channel), f"cmd=abort exitcode={code}\n".encode())
+        time.sleep(1)
+
+
+def exit_now(code: int) -> None:
+    """Ends this process at once.
+
+    Args:
+        code: The exit code.
+    """
+    _os_exit(code)
 
 
 def _uncaught(kind, error, trace):

@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 
 from dseq import config
-from dseq.parallel import abort, current, launcher
+from dseq.parallel import abort, current, launcher, watchdog
 from dseq.parallel.alone import Alone
 from dseq.parallel.nodes import Nodes
 from dseq.parallel.objects import CHUNK, Objects
@@ -171,7 +171,9 @@ class World(Waiting, Objects, Sections, Windows, Nodes, Parts):
 
     def __init__(self, comm=None):
         self.guest = running_mpi() is not None
-        self._mpi = MPI = _import_mpi()
+        watchdog.start()
+        with watchdog.starting():
+            self._mpi = MPI = _import_mpi()
         self._comm = MPI.COMM_WORLD if comm is None else comm
         self.rank, self.size = self._comm.rank, self._comm.size
         self.host = MPI.Get_processor_name().split(".")[0]
@@ -209,6 +211,8 @@ class World(Waiting, Objects, Sections, Windows, Nodes, Parts):
             self._find_nodes()
             for comm in (self._control, self._data, self._local, self._hop):
                 comm.Set_errhandler(MPI.ERRORS_RETURN)  # errors become exceptions
+            if self._comm == MPI.COMM_WORLD:
+                watchdog.connect(self, lambda value: self._allgather_object(self._control, value))
         return True
 
     @property

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dseq.parallel import whereabouts
 from dseq.training.session import Scored, Session
 
 
@@ -14,6 +15,7 @@ class Testing(Scored):
         self._run_batch(feed, None, lo, hi)
         self.step.settle()
         self._parts += self.step.tails * self._factors
+        whereabouts.beats += 1
 
     def reset(self):
         super().reset()
@@ -46,6 +48,7 @@ class Predicting(Session):
         self._run_batch(feed, None, lo, hi, lo)
         self.step.settle()
         self._totals += self.step.tails.sum(0)
+        whereabouts.beats += 1
         return [self.step.array(operand) for operand in self.operands]
 
     def check(self, world, feed) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from dseq import config
 from dseq.kernels.base import address, cache_folder, is_ready
-from dseq.parallel import communicator, cores
+from dseq.parallel import communicator, cores, whereabouts
 from dseq.parallel.shard import Division
 from dseq.parallel.tree import Exchange
 from dseq.program import seeds
@@ -351,12 +351,15 @@ class Training(Scored):
             except ValueError:
                 self.engine.drop()
                 raise
+        whereabouts.whole = False
         optimizer.begin_step(1 / self.loss_scale)
         self.step.update()
         optimizer.end_step()
         self.engine.settle(self.step.settle)
         self.engine.finish(self.parameters.params)
         self._totals += tail * self._factors
+        whereabouts.whole = True
+        whereabouts.beats += 1
 
     def _reduced(self, *batch):
         """Computes gradients and sums, and heeds what any rank has to say; returns the sums over all ranks."""

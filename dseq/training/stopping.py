@@ -16,10 +16,11 @@ else with 128 and the signal's number. SIGINT becomes a `KeyboardInterrupt` afte
 
 import signal
 import sys
+from contextlib import contextmanager
 
 from dseq import config
 from dseq.callbacks import BackupAndRestore
-from dseq.parallel import signals
+from dseq.parallel import signals, whereabouts
 
 
 def stop(world, model, position, callbacks) -> None:
@@ -53,6 +54,25 @@ def stop(world, model, position, callbacks) -> None:
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(code)
+
+
+@contextmanager
+def rescue():
+    """While the block runs, the watchdog can save the state of training.
+
+    Gives a function `(model, callbacks)` to be called when training begins.
+    """
+    before = whereabouts.rescue
+
+    def ready(model, callbacks):
+        able = rescuers(model, callbacks)
+        if able:
+            whereabouts.rescue = lambda: " and ".join(backup.save_here() for backup in able)
+
+    try:
+        yield ready
+    finally:
+        whereabouts.rescue = before
 
 
 def rescuers(model, callbacks) -> list:

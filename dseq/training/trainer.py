@@ -8,7 +8,7 @@ from dseq.training.evaluation import Predicting, Testing
 from dseq.training.prediction import Collected
 from dseq.training.session import Training
 from dseq.training.sources import single_batch, source_of, validation_of
-from dseq.training.stopping import stop
+from dseq.training.stopping import rescue, stop
 
 
 class Trainer(Compiling):
@@ -73,7 +73,7 @@ class Trainer(Compiling):
             KeyboardInterrupt: After SIGINT to any rank, likewise.
         """
         self._require_compiled("fit")
-        with self._on_its_ranks() as world, world.section("fit"), signals.noted():
+        with self._on_its_ranks() as world, world.section("fit"), signals.noted(), rescue() as ready:
             data = source_of(self, x, y, sample_weight, batch_size, shuffle, class_weight)
             validation_size = validation_batch_size or batch_size
             held_out = None if validation_data is None else validation_of(self, validation_data, validation_size)
@@ -112,6 +112,7 @@ class Trainer(Compiling):
 
             callbacks.on_train_begin()  # which may go to another position
             logs = {}
+            ready(self, callbacks)
             for epoch in range(position.epoch, epochs):
                 first = position.begin_epoch(epoch)
                 batches = data.epoch(epoch + position.past, wanted, first)
