@@ -212,7 +212,7 @@ class World(Waiting, Objects, Sections, Windows, Nodes, Parts):
             for comm in (self._control, self._data, self._local, self._hop):
                 comm.Set_errhandler(MPI.ERRORS_RETURN)  # errors become exceptions
             if self._comm == MPI.COMM_WORLD:
-                watchdog.connect(self, lambda value: self._allgather_object(self._control, value))
+                watchdog.connect(self, lambda value: self._finish(self._gathering(self._control, value)))
         return True
 
     @property
