@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dseq.parallel.shard import batch_slices, epoch_order, shard
+from dseq.parallel.shard import Division, batch_slices, epoch_order, shard
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
@@ -14,6 +14,26 @@ def test_shards_cover_all_rows_once_and_evenly(size):
         lengths = [hi - lo for lo, hi in parts]
         assert max(lengths) - min(lengths) <= 1
         assert lengths == sorted(lengths, reverse=True)
+
+
+@pytest.mark.parametrize("shards", [None, 5, 8])
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_ranks_hold_runs_of_shards(shards, size):
+    """In strict mode the rows of a shard depend on the batch alone; without, each rank is one shard."""
+    for count in (0, 1, 4, 7, 8, 100):
+        divisions = [Division(rank, size, shards) for rank in range(size)]
+        assert [row for d in divisions for row in range(*d.rows(count))] == list(range(count))
+        found = []
+        for d in divisions:
+            lo, hi = d.rows(count)
+            cuts = d.cuts(count)
+            assert cuts[0] == 0 and cuts[-1] == hi - lo and len(cuts) == d.last - d.first + 1
+            found += [(lo + a, lo + b) for a, b in zip(cuts, cuts[1:], strict=False)]
+            assert all(d.rows(count, other.rank) == other.rows(count) for other in divisions)
+        assert found == [shard(count, number, shards or size) for number in range(shards or size)]
+    if shards:
+        with pytest.raises(ValueError, match="8 shards for 9 ranks" if shards == 8 else "5 shards for 9 ranks"):
+            Division(0, 9, shards)
 
 
 def test_batches_cover_all_samples_once():
