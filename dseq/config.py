@@ -18,7 +18,9 @@
 | `DSEQ_EMERGENCY` | none | folder for the state of training when a signal or a hang ends a `fit` that has no |
 | | | `BackupAndRestore`; pass one of that folder to go on from there |
 | `DSEQ_ISA` | `auto` | register tile of the matrix kernel: `auto`, `avx512`, `avx2`, `neon`, `plain` |
-| `DSEQ_DEBUG` | `0` | 1: say what is compiled and loaded; 2: also print the plan |
+| `DSEQ_TIMELINE` | none | file for the times of all ranks in each step, which Chrome and Perfetto draw |
+| `DSEQ_DEBUG` | `0` | 1: say which kernels are compiled or loaded, which engine trains, and after each epoch where |
+| | | the time went; 2: also print each plan |
 """
 
 import os
@@ -53,6 +55,8 @@ def _read_count(name: str, default: int, least=0, auto=None) -> int:
         word = "" if auto is None else " or auto"
         raise ValueError(f"{name} must be a number from {least} on{word}. Received: {value!r}")
     return int(value)
+
+
 def _read_seconds(name: str, default: float) -> float:
     """The value of an environment variable that is a number of seconds."""
     text = os.environ.get(name, "").strip() or str(default)
@@ -84,6 +88,7 @@ desync = _read("DSEQ_DESYNC")
 timeout = _read_seconds("DSEQ_TIMEOUT", 600)
 emergency = os.environ.get("DSEQ_EMERGENCY", "").strip()
 isa = _read("DSEQ_ISA")
+timeline = os.environ.get("DSEQ_TIMELINE", "").strip()
 debug = int(_read("DSEQ_DEBUG"))
 
 

@@ -259,6 +259,7 @@ class Training(Scored):
 
     training = True
     pointed = False  # whether it has been said who has something that is not finite
+    timeline = None  # what measures the parts of this session
     stopped = False  # whether a signal has asked any rank to stop: known to all after the same step
 
     def __init__(self, model, x, y, weighted):

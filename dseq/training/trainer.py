@@ -2,6 +2,7 @@
 
 from dseq.callbacks import CallbackList, LazyLogs, Position
 from dseq.parallel import signals
+from dseq.training import timeline
 from dseq.training.arguments import agree, callback_names, is_due, positive, whole
 from dseq.training.compiling import Compiling
 from dseq.training.evaluation import Predicting, Testing
@@ -110,6 +111,7 @@ class Trainer(Compiling):
                 callbacks.on_train_batch_end(i, session.logs() if watched else LazyLogs(session.glance))
                 return session.stopped or (watched and callbacks.stops)
 
+            clock = timeline.of(session)
             callbacks.on_train_begin()  # which may go to another position
             logs = {}
             ready(self, callbacks)
@@ -118,6 +120,8 @@ class Trainer(Compiling):
                 batches = data.epoch(epoch + position.past, wanted, first)
                 if batches is None:
                     break
+                if clock is not None:
+                    batches = clock.begin_epoch(batches)
                 callbacks.on_epoch_begin(epoch)
                 if callbacks.has_batch_hooks:
                     batches = executions(
@@ -131,6 +135,8 @@ class Trainer(Compiling):
                 if session.stopped:
                     stop(world, self, position, callbacks)
                 logs = session.logs()
+                if clock is not None:
+                    clock.end_epoch(epoch)
                 if held_out is not None and is_due(epoch, validation_freq):
                     tested = self._evaluate(world, held_out, callbacks, positive(validation_steps, "validation_steps"))
                     logs = dict(sorted((logs | {f"val_{name}": value for name, value in tested.items()}).items()))
@@ -142,6 +148,8 @@ class Trainer(Compiling):
                     break
             session.finalize()
             callbacks.on_train_end(logs)
+            if clock is not None:
+                clock.write()
             return self.history
 
     def _open(self, kind, source):
