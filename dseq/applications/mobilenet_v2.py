@@ -68,7 +68,9 @@ def MobileNetV2(
             "`input_tensor` must have the width of `input_shape`. "
             f"Received: input_tensor.shape={given.shape}, input_shape={tuple(input_shape)}"
         )
-    rows, columns = _plane(input_shape) if input_shape is not None else sizes(given) if given is not None else (224,) * 2
+    rows, columns = (
+        _plane(input_shape) if input_shape is not None else sizes(given) if given is not None else (224,) * 2
+    )
     size = rows if rows == columns and rows in TRAINED_SIZES else 224
     input_shape = image_shape(input_shape, size, 32, include_top, weights)
     rows, columns = _plane(input_shape)

@@ -27,9 +27,7 @@ def vgg(title, module, depths, *md5):
         return x
 
     label = module.rpartition(".")[2]
-    return application(
-        build, title, module, 224, files(label, label, *md5), top=_top, named_pooling=False
-    )
+    return application(build, title, module, 224, files(label, label, *md5), top=_top, named_pooling=False)
 
 
 def _top(x):

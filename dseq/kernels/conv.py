@@ -9,7 +9,8 @@ contiguous: a run of `dseq.kernels.gemm.contract`. With dilation or groups a run
     input's gradient   rows are input pixels                     runs are taps
 
 Forward chains over kernel depth, row, column, channel, in this order; the kernel's gradient over samples, then output
-pixels; the input's over taps in the same order, then filters. `strides` and `dilations` are for depth, height, width.
+pixels; the input's over kernel depth, row, column from the last to the first, filter: with a stride of 1 the taps of a
+row are then one run. `strides` and `dilations` are for depth, height, width.
 """
 
 import numpy as np
@@ -186,6 +187,7 @@ def input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, start):
                         continue
                     first = 0
                     if n_p * nq * nt != 0:
+                        t += (nt - 1) * t_step
                         first = (((z - p * dd) // sd) * oh + (r - q * dh) // sh) * ow + (s - t * dw) // sw
                     for g in range(groups):
                         linked_contract(
@@ -197,8 +199,8 @@ def input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, start):
                                  pixels * o, oh * ow * o, ow * o, o,
                                  n_p, nq, nt,
                                  -(p_step * dd // sd) * oh * ow * o, -(q_step * dh // sh) * ow * o,
-                                 -(t_step * dw // sw) * o,
-                                 p_step * kh * kw * o * cg, q_step * kw * o * cg, t_step * o * cg,
+                                 (t_step * dw // sw) * o,
+                                 p_step * kh * kw * o * cg, q_step * kw * o * cg, -t_step * o * cg,
                                  og, 1, cg, 0, cg, 0),
                         )  # fmt: skip
 

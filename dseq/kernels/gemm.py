@@ -23,7 +23,7 @@ FAR = 1 << 20  # bytes of C from which it is fetched ahead; below, the requests 
 LONGEST = PART // 4 + 2 * HIGHEST  # rows of a part
 ITSELF = 1
 
-row_words, run_words = words(LONGEST), words(3 * (DEPTH + 64))
+row_words, run_words = words(LONGEST), words(3 * DEPTH)
 
 
 @kernel
@@ -43,20 +43,41 @@ def fill_rows(table, first, base, n1, n2, n3, s0, s1, s2, s3):
 
 @kernel
 def fill_runs(table, first, depth, length, n1, n2, a0, a1, a2, step, b0, b1, b2, ldb):
-    # table (3 .. ): the runs that k = first .. first + depth falls into, of those of `length` each; how many they are
-    done, pieces = 0, 0
+    # table (3 .. ): the runs that k = first .. first + depth falls into, of those of `length` each; how many they are.
+    # Runs that follow each other in A and B are one.
+    done, pieces, next_a, next_b = 0, 0, -1, -1
     while done < depth:
         run, inside = divmod(first + done, length)
         rest, i2 = divmod(run, n2)
         i0, i1 = divmod(rest, n1)
         part = min(length - inside, depth - done)
-        entry = table[3 * pieces : 3 * pieces + 3]
-        entry[0] = i0 * a0 + i1 * a1 + i2 * a2 + inside * step
-        entry[1] = part * step
-        entry[2] = i0 * b0 + i1 * b1 + i2 * b2 + inside * ldb
+        from_a = i0 * a0 + i1 * a1 + i2 * a2 + inside * step
+        from_b = i0 * b0 + i1 * b1 + i2 * b2 + inside * ldb
+        if pieces > 0 and from_a == next_a and from_b == next_b:
+            table[3 * pieces - 2] += part * step
+        else:
+            table[3 * pieces] = from_a
+            table[3 * pieces + 1] = part * step
+            table[3 * pieces + 2] = from_b
+            pieces += 1
+        next_a, next_b = from_a + part * step, from_b + part * ldb
         done += part
-        pieces += 1
     return pieces
+
+
+@kernel
+def join_runs(joined, table, pieces):
+    # The runs of a table for a packed B: those that follow each other in A are one; how many they are.
+    count = 0
+    for r in range(pieces):
+        entry = table[3 * r : 3 * r + 3]
+        if count > 0 and joined[3 * count - 3] + joined[3 * count - 2] == entry[0]:
+            joined[3 * count - 2] += entry[1]
+        else:
+            joined[3 * count] = entry[0]
+            joined[3 * count + 1] = entry[1]
+            count += 1
+    return count
 
 
 @kernel
@@ -75,13 +96,13 @@ def contract(
     n, k = n0 * n1 * n2 * n3, runs0 * runs1 * runs2 * length
     panel, nothing = scratch(pointer), zeros(pointer)
     sources, targets = carray(row_words(pointer), (LONGEST,)), carray(row_words(pointer), (LONGEST,))
-    runs = carray(run_words(pointer), (3 * (DEPTH + 64),))
+    runs, joined = carray(run_words(pointer), (3 * DEPTH,)), carray(run_words(pointer), (3 * DEPTH,))
     far = 1 if n * m * size > FAR else 0
     blocks = max(1, (k + DEPTH - 1) // DEPTH)
     piece = max(1, ((k + blocks - 1) // blocks + lanes - 1) // lanes * lanes)
     parts = max(1, (n * size + PART - 1) // PART)
     part = max(1, ((n + parts - 1) // parts + HIGHEST - 1) // HIGHEST * HIGHEST)
-    by, row_a, row_c, row_runs = ldb * size, address_of(sources), address_of(targets), address_of(runs)
+    by, row_a, row_c = ldb * size, address_of(sources), address_of(targets)
     for i0 in range(0, n, part):
         rows = min(part, n - i0)
         fill_rows(sources[:rows], i0, a, n1, n2, n3, a0 * size, a1 * size, a2 * size, a3 * size)
@@ -102,22 +123,25 @@ def contract(
                 runs, k0, depth, length, runs1, runs2, ra0 * size, ra1 * size, ra2 * size, step * size,
                 rb0 * size, rb1 * size, rb2 * size, by,
             )  # fmt: skip
+            fewer = join_runs(joined, runs, pieces)
             for j0 in range(0, m, width):
                 columns = min(width, m - j0)
                 column = j0 * size
-                right, ahead, packed, copy = b + column, by, 0, 0
+                right, ahead, packed, copy, count, table = b + column, by, 0, 0, pieces, address_of(runs)
                 if transposed != 0:
                     transpose_panel(pointer, panel, b + size * (j0 * ldb + k0), ldb, depth, columns)
-                    right, ahead, packed = panel, width * size, 1
-                elif columns < width and (rows >= WORTH or not MASKED_LOADS):
+                    packed = 1
+                elif rows >= WORTH and fewer < pieces or columns < width and (rows >= WORTH or not MASKED_LOADS):
                     done = 0
                     for r in range(pieces):
-                        count = runs[3 * r + 1] // (step * size)
-                        copy_panel(pointer, panel + done * width * size, right + runs[3 * r + 2], ldb, count, columns)
-                        done += count
-                    right, ahead, packed = panel, width * size, 1
+                        some = runs[3 * r + 1] // (step * size)
+                        copy_panel(pointer, panel + done * width * size, right + runs[3 * r + 2], ldb, some, columns)
+                        done += some
+                    packed = 1
                 elif rows >= WORTH and ldb != width:
                     copy = panel
+                if packed != 0:
+                    right, ahead, count, table = panel, width * size, fewer, address_of(joined)
                 from_row = nothing
                 if origin == ITSELF:
                     from_row = 0
@@ -125,7 +149,7 @@ def contract(
                     from_row = origin + column
                 if columns == width:
                     wide_panel(
-                        pointer, row_a, row_c, rows, row_runs, pieces, step * size, right, ahead, packed,
+                        pointer, row_a, row_c, rows, table, count, step * size, right, ahead, packed,
                         from_row, column, columns, far, copy,
                     )  # fmt: skip
                 else:
@@ -133,7 +157,7 @@ def contract(
                         if from_row != 0 and from_row != nothing:
                             from_row = origin + column + j * size
                         narrow_panel(
-                            pointer, row_a, row_c, rows, row_runs, pieces, step * size, right + j * size, ahead, packed,
+                            pointer, row_a, row_c, rows, table, count, step * size, right + j * size, ahead, packed,
                             from_row, column + j * size, columns - j, 0, 0,
                         )  # fmt: skip
             origin = ITSELF

@@ -24,6 +24,7 @@ from dseq.kernels.base import primitive
 from dseq.kernels.vector import BYTES, INT32, MASKED_LOADS, POINTER, TILE, WORD, Emitter, emits, word
 
 WORDS = 8  # bytes of a table's entry
+AHEAD = 12  # steps along the inner axis that columns of A are fetched ahead
 RUN = 24  # bytes of a run's entry: distance from the row's address in A, bytes along A, distance from `b`
 
 
@@ -59,7 +60,7 @@ class Panel(Emitter):
             place = builder.add(place, offset)
         return builder.load(builder.inttoptr(place, POINTER), align=8, typ=WORD)
 
-    def tile(self, builder, product, rows, vectors, mask, copies=False):
+    def tile(self, builder, product, rows, vectors, mask, copies=False, fetches=False):
         """One register tile of C; the builder is left after its stores."""
         function, places = builder.function, [word(v * BYTES) for v in range(vectors)]
         tile = [(i, j) for i in range(rows) for j in range(vectors)]
@@ -99,6 +100,10 @@ class Panel(Emitter):
                 self.store(builder, value, builder.add(place, j))
                 # The next panel's part of this row is on the same page, but too far for the hardware to foresee.
                 self.prefetch(builder, builder.add(builder.add(b_row, j), word(vectors * BYTES)), write=0, level=2)
+        if fetches:
+            ahead = builder.add(offset, builder.mul(product.step, word(AHEAD)))
+            for i in (0, rows - 1):
+                self.prefetch(builder, builder.add(heads[i], ahead), write=0, level=3)
         new = []
         for i in range(rows):
             address = builder.add(heads[i], offset)
@@ -130,7 +135,7 @@ class Panel(Emitter):
         mask = self.first_lanes(builder, product.columns) if masked else None
         highest = TILE.rows[0]
 
-        def tile(height, i, product, copies=False):
+        def tile(height, i, product, copies=False, fetches=False):
             moved = {name: builder.add(getattr(product, name), builder.mul(i, word(WORDS))) for name in TABLES}
             product = product._replace(**moved)
             if not masked and height == highest:
@@ -141,7 +146,7 @@ class Panel(Emitter):
                         target = builder.add(target, product.column)
                         for v in range(vectors):
                             self.prefetch(builder, builder.add(target, word(v * BYTES)), write=1, level=3)
-            self.tile(builder, product, height, vectors, mask, copies)
+            self.tile(builder, product, height, vectors, mask, copies, fetches)
 
         done = word(0)
         if not masked:
@@ -173,7 +178,15 @@ class Panel(Emitter):
             further = builder.add(i, word(height))
             builder.cbranch(builder.icmp_signed("<=", further, product.count), body, after)
             builder.position_at_end(body)
-            tile(height, i, product)
+            if masked or height < highest:
+                tile(height, i, product)
+            else:
+                # Down a column of A each k is on another line, often one that L1 cannot keep beside the others.
+                with builder.if_else(builder.icmp_signed("==", product.step, word(self.size))) as (along, down):
+                    with along:
+                        tile(height, i, product)
+                    with down:
+                        tile(height, i, product, fetches=True)
             i.add_incoming(further, builder.block)
             builder.branch(test)
             builder.position_at_end(after)

@@ -56,7 +56,7 @@ TILE = TILES[ISA]
 # Other CPUs would branch on every lane of every masked load: there the last columns of B are packed and padded.
 MASKED_LOADS = ISA == "avx512"
 BYTES = TILE.bits // 8
-DEPTH = 256  # rows of a panel of B: as wide as a tile it takes 32 KiB of L1 at most, at 512 bits
+DEPTH = 288  # rows of a panel of B: as wide as a tile it takes 36 KiB of L1 at most, at 512 bits; 3 x 3 x 32 is one
 
 WORD, INT32, BIT, POINTER = ir.IntType(64), ir.IntType(32), ir.IntType(1), ir.PointerType()
 

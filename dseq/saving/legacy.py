@@ -27,7 +27,9 @@ def read(content, array, refused) -> dict:
     """
     if not _names(content, "layer_names"):
         content = _group(content, "model_weights", refused)
-    layers = [(name, _arrays(_group(content, name, refused), array, refused)) for name in _names(content, "layer_names")]
+    layers = [
+        (name, _arrays(_group(content, name, refused), array, refused)) for name in _names(content, "layer_names")
+    ]
     own = _arrays(_group(content, TOP, refused), array, refused) if TOP in content else None
     return {"layers": layers, "own": own}
 
@@ -48,7 +50,9 @@ def _group(group, path, refused):
         link = group.get(name, getlink=True)
         inner = group.get(name) if isinstance(link, h5py.HardLink) else None
         if not isinstance(inner, h5py.Group):
-            raise refused(f"{group.file.filename} must have a group {name!r} in {group.name}, which its names call for.")
+            raise refused(
+                f"{group.file.filename} must have a group {name!r} in {group.name}, which its names call for."
+            )
         group = inner
     return group
 
