@@ -12,12 +12,12 @@ rank = communicator.get().rank
 x = np.ones((24, 3), "float32")
 
 
-class Late(keras.callbacks.Callback):
-    def on_train_batch_begin(self, batch, logs=None):
-        time.sleep(0.02 * rank)
+def late(x):
+    time.sleep(0.02 * rank)
+    return x
 
 
-model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+model = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(late, gradient=lambda dy, x: dy), keras.layers.Dense(1)])
 model.compile("sgd", "mse", strict="strict" in sys.argv)
-model.fit(x, x[:, :1], batch_size=8, epochs=2, verbose=0, callbacks=[Late()])
+model.fit(x, x[:, :1], batch_size=8, epochs=2, verbose=0)
 model.fit(x, x[:, :1], batch_size=8, verbose=0)
