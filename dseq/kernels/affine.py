@@ -19,8 +19,11 @@ FAR = 1e9  # coordinates beyond it, and NaN, are cut: they have to fit an intege
 def _coordinates(t, x, y):
     """Where the pixel in column x and row y comes from: column, row."""
     column, row, one = t.dtype.type(x), t.dtype.type(y), t.dtype.type(1)
-    k = t[6] * column + t[7] * row + one
-    return _cut((t[0] * column + t[1] * row + t[2]) / k), _cut((t[3] * column + t[4] * row + t[5]) / k)
+    across, down = t[0] * column + t[1] * row + t[2], t[3] * column + t[4] * row + t[5]
+    if t[6] != 0 or t[7] != 0:
+        k = t[6] * column + t[7] * row + one
+        across, down = across / k, down / k
+    return _cut(across), _cut(down)
 
 
 @inlined
@@ -34,9 +37,11 @@ def _rounded(place):
     return int(np.floor(place + 0.5)) if place >= 0 else -int(np.floor(0.5 - place))
 
 
-@inlined
+@kernel
 def _inside(place, size, mode):
     """The place inside that an integer place stands for, -1 if there is none."""
+    if 0 <= place < size:
+        return place
     if mode == 1:
         return min(max(place, 0), size - 1)
     if mode == 2:
@@ -47,7 +52,7 @@ def _inside(place, size, mode):
     if mode == 4:
         again = place % max(2 * size - 2, 1)
         return again if again < size else 2 * size - 2 - again
-    return place if 0 <= place < size else -1
+    return -1
 
 
 @kernel
@@ -59,33 +64,30 @@ def affine_forward(y, x, transforms, smooth, mode, fill):
         t = transforms[i % transforms.shape[0]]
         for r in range(y.shape[1]):
             for s in range(y.shape[2]):
-                to = y[i, r, s]
                 column, row = _coordinates(t, s, r)
                 if smooth == 0:
                     p, q = _inside(_rounded(row), height, mode), _inside(_rounded(column), width, mode)
                     if p >= 0 and q >= 0:
-                        source = x[i, p, q]
                         for j in range(channels):
-                            to[j] = source[j]
+                            y[i, r, s, j] = x[i, p, q, j]
                     else:
                         for j in range(channels):
-                            to[j] = value
+                            y[i, r, s, j] = value
                     continue
                 above, left = int(np.floor(row)), int(np.floor(column))
                 down, right = y.dtype.type(row - above), y.dtype.type(column - left)
                 for j in range(channels):
-                    to[j] = 0
+                    y[i, r, s, j] = 0
                 for k in range(4):
                     lower, further = k >> 1, k & 1
                     share = (down if lower else one - down) * (right if further else one - right)
                     p, q = _inside(above + lower, height, mode), _inside(left + further, width, mode)
                     if p >= 0 and q >= 0:
-                        source = x[i, p, q]
                         for j in range(channels):
-                            to[j] += share * source[j]
+                            y[i, r, s, j] += share * x[i, p, q, j]
                     else:
                         for j in range(channels):
-                            to[j] += share * value
+                            y[i, r, s, j] += share * value
 
 
 @kernel
@@ -97,14 +99,12 @@ def affine_backward(dx, dy, transforms, smooth, mode):
         t = transforms[i % transforms.shape[0]]
         for r in range(dy.shape[1]):
             for s in range(dy.shape[2]):
-                given = dy[i, r, s]
                 column, row = _coordinates(t, s, r)
                 if smooth == 0:
                     p, q = _inside(_rounded(row), height, mode), _inside(_rounded(column), width, mode)
                     if p >= 0 and q >= 0:
-                        target = dx[i, p, q]
                         for j in range(channels):
-                            target[j] += given[j]
+                            dx[i, p, q, j] += dy[i, r, s, j]
                     continue
                 above, left = int(np.floor(row)), int(np.floor(column))
                 down, right = dy.dtype.type(row - above), dy.dtype.type(column - left)
@@ -113,9 +113,8 @@ def affine_backward(dx, dy, transforms, smooth, mode):
                     share = (down if lower else one - down) * (right if further else one - right)
                     p, q = _inside(above + lower, height, mode), _inside(left + further, width, mode)
                     if p >= 0 and q >= 0:
-                        target = dx[i, p, q]
                         for j in range(channels):
-                            target[j] += share * given[j]
+                            dx[i, p, q, j] += share * dy[i, r, s, j]
 
 
 @inlined
