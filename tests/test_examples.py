@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.compiled
 
 
-def run(name, *arguments, ranks=1, folder):
-    """What an example prints, started in a folder of its own."""
+def run(name, *arguments, ranks=1, folder, status=0):
+    """What an example prints, started in a folder of its own, if it ends with this exit code."""
     command = [sys.executable, str(ROOT / "examples" / name), *map(str, arguments)]
     if ranks > 1:
         beside = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -25,7 +25,7 @@ def run(name, *arguments, ranks=1, folder):
     job = subprocess.run(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240
     )
-    assert job.returncode == 0, job.stdout + job.stderr
+    assert job.returncode == status, job.stdout + job.stderr
     assert "Warning" not in job.stderr
     return job.stdout
 
@@ -77,6 +77,39 @@ def test_hdf5_reads_a_share_on_each_rank(tmp_path):
         assert accuracy(output) >= 0.93
     read = [float(re.search(r"this rank read ([\d.]+) MB", output)[1]) for output in outputs]
     assert abs(read[0] - 3 * 5 * 1437 * 65 / 1e6) <= 0.06 and abs(read[1] - read[0] / 2) <= 0.06, read
+
+
+def colored(rng, count):
+    """Noisy images of two classes, of which the second is redder, and their classes."""
+    classes = np.arange(count) % 2
+    images = rng.integers(60, 160, (count, 32, 32, 3))
+    images[classes == 1, :, :, 0] += 90
+    return images.astype("uint8"), classes
+
+
+@pytest.mark.mpi
+def test_cifar10_learns_from_a_file_and_from_a_folder(tmp_path):
+    h5py, pillow = pytest.importorskip("h5py"), pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    with h5py.File(tmp_path / "images.h5", "w") as file:
+        for part, count in (("train", 640), ("test", 60)):
+            file[f"x_{part}"], file[f"y_{part}"] = images, classes = colored(rng, count)
+            for number, (image, kind) in enumerate(zip(images, classes, strict=True)):
+                folder = tmp_path / "folder" / part / ("plain", "red")[kind]
+                folder.mkdir(parents=True, exist_ok=True)
+                pillow.fromarray(image).save(folder / f"{number}.png")
+    how = "--epochs", 6, "--filters", 4
+    output = run("cifar10_cnn.py", "images.h5", "--classes", 2, *how, ranks=2, folder=tmp_path)
+    assert accuracy(output) >= 0.9 and output.count("Total params") == 1
+    assert (tmp_path / "cifar10_cnn.weights.h5").exists()
+    assert accuracy(run("cifar10_cnn.py", "folder", *how, folder=tmp_path)) >= 0.9
+
+
+def test_cifar10_says_that_there_is_no_network(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    output = run("cifar10_cnn.py", folder=tmp_path, status=1)
+    assert "Without a network, put the file at" in output and "Or give an HDF5 file or a folder" in output
 
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)

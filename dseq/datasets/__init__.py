@@ -1,5 +1,5 @@
-"""Data sets to learn and to test with: `digits` comes with the package, `mnist` is downloaded once."""
+"""Data sets to learn and to test with: `digits` comes with the package, `mnist` and `cifar10` are downloaded once."""
 
-from dseq.datasets import digits, mnist
+from dseq.datasets import cifar10, digits, mnist
 
-__all__ = ["digits", "mnist"]
+__all__ = ["cifar10", "digits", "mnist"]
