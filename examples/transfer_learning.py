@@ -4,8 +4,9 @@
     mpirun -n 2 python examples/transfer_learning.py pictures.h5 --weights xception_notop.h5
 
 `pictures` is a folder with a folder of images for each class; `pictures.h5` a file with `images`, bytes of shape
-(samples, height, width, 3), and `labels`, in no particular order. A fifth of them is held out. `--weights` is `imagenet`
-(Keras' file, from `~/.keras/models` or downloaded there), the path of a weights file, or `none` to learn from scratch.
+(samples, height, width, 3), and `labels`, in no particular order. A fifth of them is held out. `--weights` is
+`imagenet` (Keras' file, from `~/.keras/models` or downloaded there), the path of a weights file, or `none` to learn
+from scratch.
 """
 
 import argparse
@@ -36,7 +37,12 @@ if arguments.pictures.endswith((".h5", ".hdf5")):
 else:
     shape, batch = (arguments.size, arguments.size, 3), {}
     train, held_out = dseq.utils.image_dataset_from_directory(
-        arguments.pictures, image_size=shape[:2], batch_size=arguments.batch, validation_split=0.2, subset="both", seed=1
+        arguments.pictures,
+        image_size=shape[:2],
+        batch_size=arguments.batch,
+        validation_split=0.2,
+        subset="both",
+        seed=1,
     )
     classes = len(train.class_names)
 

@@ -68,9 +68,10 @@ def MobileNetV2(
             "`input_tensor` must have the width of `input_shape`. "
             f"Received: input_tensor.shape={given.shape}, input_shape={tuple(input_shape)}"
         )
-    rows, columns = (
-        _plane(input_shape) if input_shape is not None else sizes(given) if given is not None else (224,) * 2
-    )
+    if input_shape is not None:
+        rows, columns = _plane(input_shape)
+    else:
+        rows, columns = (224, 224) if given is None else sizes(given)
     size = rows if rows == columns and rows in TRAINED_SIZES else 224
     input_shape = image_shape(input_shape, size, 32, include_top, weights)
     rows, columns = _plane(input_shape)
