@@ -11,6 +11,7 @@ windows lie inside first. `strides`, `dilations` and `before` are for height, wi
 import numpy as np
 
 from dseq.kernels.base import JIT, inlined, kernel
+from dseq.kernels.epilogue import activate
 from dseq.kernels.gemm import operand_of
 from dseq.kernels.link import linked
 from dseq.kernels.strip import linked_strips
@@ -42,7 +43,8 @@ def _turn(stride, dilation):
 
 @kernel
 def depthwise_forward(y, x, w, b, sh, sw, dh, dw, bh, bw, activation):
-    # y (n, oh, ow, c), x (n, h, w, c), w (kh, kw, c), b (c,) or None; activation 0 none, 1 relu, 2 relu6
+    # y (n, oh, ow, c), x (n, h, w, c), w (kh, kw, c), b (c,) or None; the activation's code is one of
+    # dseq.kernels.epilogue
     if JIT:
         n, oh, ow, c = y.shape
         _, h, wide, _ = x.shape
@@ -83,10 +85,7 @@ def depthwise_forward(y, x, w, b, sh, sw, dh, dw, bh, bw, activation):
         padded = around(x, w, y, sh, sw, dh, dw, bh, bw)
         for tap, window in windows(padded, w, y, sh, sw, dh, dw):
             y += window * w[tap]
-        if activation != 0:
-            np.maximum(y, 0, out=y)
-        if activation == 2:
-            np.minimum(y, 6, out=y)
+        activate(y.reshape(y.size), activation)
 
 
 @kernel
@@ -263,17 +262,3 @@ def repeat_backward(dx, dy):
         for j in range(to.size):
             for k in range(m):
                 to[j] += row[j * m + k]
-
-
-@kernel
-def rectified_backward(dy, given, y, activation):
-    # dy (n, c) in place, given the same: zero where the activation held y (n, c) fast
-    zero, six = y.dtype.type(0), y.dtype.type(6)
-    for i in range(y.shape[0]):
-        to, row = dy[i], y[i]
-        if activation == 2:
-            for j in range(row.size):
-                to[j] = zero if row[j] <= zero or row[j] >= six else to[j]
-        else:
-            for j in range(row.size):
-                to[j] = zero if row[j] <= zero else to[j]

@@ -16,6 +16,7 @@ from llvmlite import ir
 from numba import types
 
 from dseq.kernels.base import kernel, primitive
+from dseq.kernels.epilogue import NONE, RELU6
 from dseq.kernels.link import linked
 from dseq.kernels.vector import BYTES, MASKED_LOADS, TILE, WORD, Emitter, emits, size_of, word
 
@@ -43,7 +44,7 @@ class Strip(NamedTuple):
     channels: ir.Value  # of the tail only
     batches: ir.Value
     depth: ir.Value
-    activation: ir.Value  # 0 none, 1 relu, 2 relu6
+    activation: ir.Value  # a code of dseq.kernels.epilogue
 
 
 class Strips(Emitter):
@@ -110,7 +111,7 @@ class Strips(Emitter):
         for phi, value in zip(final, new, strict=True):
             phi.add_incoming(value, batch_end)
         places = [corner(strip.c, strip.ldc, i, v) for i, v in tile]
-        with builder.if_else(builder.icmp_signed("!=", strip.activation, word(0))) as (then, otherwise):
+        with builder.if_else(builder.icmp_signed("!=", strip.activation, word(NONE))) as (then, otherwise):
             with then:
                 for value, place in zip(self.rectified(builder, final, strip.activation), places, strict=True):
                     self.store(builder, value, place, mask)
@@ -121,7 +122,7 @@ class Strips(Emitter):
     def rectified(self, builder, values, activation):
         """relu or relu6 of vectors; NaN comes out as NaN."""
         six, endless = (ir.Constant(self.scalar, number) for number in (6.0, float("inf")))
-        most = builder.select(builder.icmp_signed("==", activation, word(2)), six, endless)
+        most = builder.select(builder.icmp_signed("==", activation, word(RELU6)), six, endless)
         ceiling = self.broadcast(builder, most)
         for value in values:
             value = builder.select(builder.fcmp_ordered("<=", value, self.zero), self.zero, value)

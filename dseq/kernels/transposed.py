@@ -6,32 +6,28 @@ calls the gradient of its input is the output here, and its output is the input.
 
 from dseq.kernels.base import kernel
 from dseq.kernels.conv import conv_forward
+from dseq.kernels.epilogue import NONE
 
 
 @kernel
 def spread_forward(y, b):
-    # y (n, o): b (o,) or None for zeros in each row, to which the taps are added
-    zero = y.dtype.type(0)
+    # y (n, o): b (o,) in each row, to which the taps are added
     for i in range(y.shape[0]):
         row = y[i]
-        if b is None:
-            for j in range(row.size):
-                row[j] = zero
-        else:
-            for j in range(row.size):
-                row[j] = b[j]
+        for j in range(row.size):
+            row[j] = b[j]
 
 
 @kernel
 def transposed_write_input(dx, dy, w, sd, sh, sw, dd, dh, dw, spare):
     # dx (n, d, h, w, c), dy (n, od, oh, ow, o) all that the taps reach, w (kd, kh, kw, o, c), spare as dx
-    conv_forward(dx, dy, w, None, sd, sh, sw, dd, dh, dw, 1)
+    conv_forward(dx, dy, w, None, sd, sh, sw, dd, dh, dw, 1, NONE)
 
 
 @kernel
 def transposed_backward_input(dx, dy, w, sd, sh, sw, dd, dh, dw, spare):
     # The same, added: through `spare`, for the convolution writes.
-    conv_forward(spare, dy, w, None, sd, sh, sw, dd, dh, dw, 1)
+    conv_forward(spare, dy, w, None, sd, sh, sw, dd, dh, dw, 1, NONE)
     to, more = dx.reshape(dx.size), spare.reshape(spare.size)
     for i in range(to.size):
         to[i] += more[i]

@@ -3,7 +3,13 @@
 from math import prod
 
 from dseq import activations, constraints, initializers, regularizers
-from dseq.kernels.conv import conv_backward_input, conv_backward_kernel, conv_transpose_kernel
+from dseq.kernels.conv import (
+    conv_backward_input,
+    conv_backward_kernel,
+    conv_transpose_kernel,
+    conv_write_input,
+    conv_write_kernel,
+)
 from dseq.kernels.dense import dense_backward_bias
 from dseq.kernels.transposed import (
     crop_backward,
@@ -171,15 +177,17 @@ class BaseConvTranspose(Layer):
         turned = turned.reshape((*w.shape[:3], channels, self.filters))
         how = *full(self.strides), *full(self.dilation_rate)
         plan.forward(conv_transpose_kernel, turned, w)
-        plan.forward(spread_forward, matrix(whole), b)
-        plan.forward(conv_backward_input, image(whole), image(x), turned, *how, 1)
+        if b is not None:
+            plan.forward(spread_forward, matrix(whole), b)
+        kernel = conv_write_input if b is None else conv_backward_input
+        plan.forward(kernel, image(whole), image(x), turned, *how, 1)
         if x.grad is not None:
             spare = plan.value("spare", x.shape, plan.dtype)
             plan.backward(
                 transposed_backward_input, image(x.grad), image(whole.grad), w, *how, image(spare),
                 first=transposed_write_input,
             )  # fmt: skip
-        plan.backward(conv_backward_kernel, w.grad, image(whole.grad), image(x), *how, 1)
+        plan.backward(conv_backward_kernel, w.grad, image(whole.grad), image(x), *how, 1, first=conv_write_kernel)
         if whole is not y:
             start = full(before, 0)
             plan.forward(crop_forward, image(y), image(whole), *start)

@@ -103,5 +103,5 @@ class BaseDepthwiseConv(Layer):
         first = self.data_format == "channels_first"
         if first:
             x = permuted(plan, x, (*range(2, self.rank + 2), 1))
-        y = filtered(plan, x, self.kernel, self.bias, self, self.activation)
+        y = activations.lower(plan, self.activation, filtered(plan, x, self.kernel, self.bias, self))
         return permuted(plan, y, (self.rank + 1, *range(1, self.rank + 1))) if first else y

@@ -9,6 +9,7 @@ from dseq.kernels.dense import (
     dense_write_input,
     dense_write_kernel,
 )
+from dseq.kernels.epilogue import NONE
 from dseq.layers.convolutional.channelwise import filtered, sizes_of
 from dseq.layers.convolutional.geometry import data_format as data_format_of
 from dseq.layers.convolutional.geometry import join, known_channels, numbers, padding_of, positive
@@ -133,7 +134,7 @@ class BaseSeparableConv(Layer):
         x = filtered(plan, x, self.depthwise_kernel, None, self)
         w, b = self.pointwise_kernel.reshape((x.shape[-1], self.filters)), self.bias
         y = plan.value("mixed", (*x.shape[:-1], self.filters))
-        plan.forward(dense_forward, matrix(y), matrix(x), w, b)
+        plan.forward(dense_forward, matrix(y), matrix(x), w, b, NONE)
         plan.backward(dense_backward_input, matrix(x.grad), matrix(y.grad), w, first=dense_write_input)
         plan.backward(dense_backward_kernel, w.grad, matrix(x), matrix(y.grad), first=dense_write_kernel)
         plan.backward(dense_backward_bias, None if b is None else b.grad, matrix(y.grad))

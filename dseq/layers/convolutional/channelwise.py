@@ -1,20 +1,17 @@
 """A depthwise convolution in a plan: what depthwise and separable layers share."""
 
-from dseq import activations
 from dseq.kernels.dense import dense_backward_bias
 from dseq.kernels.depthwise import (
     depthwise_backward_input,
     depthwise_backward_kernel,
     depthwise_forward,
     depthwise_write_input,
-    rectified_backward,
     repeat_backward,
     repeat_forward,
 )
+from dseq.kernels.epilogue import NONE
 from dseq.layers.convolutional.geometry import margins, output_size, split
 from dseq.program.operand import matrix
-
-RELU, RELU6 = 1, 2  # what the kernel applies to a row it has just written
 
 
 def sizes_of(layer, shape, filters):
@@ -48,12 +45,7 @@ def plane(operand, channels_behind=1):
     return operand.reshape((1,) * (2 - rank) + tuple(operand.shape))
 
 
-def code_of(activation) -> int:
-    """By which number the kernel knows an activation; 0 for one it does not know."""
-    return {activations.relu.forward: RELU}.get(activation.forward, RELU6 if activation.name == "relu6" else 0)
-
-
-def filtered(plan, x, kernel, bias, layer, activation=None):
+def filtered(plan, x, kernel, bias, layer):
     """Writes a depthwise convolution into a plan.
 
     Args:
@@ -62,7 +54,6 @@ def filtered(plan, x, kernel, bias, layer, activation=None):
         kernel: Weight of shape `(*kernel_size, channels, multiplier)`.
         bias: Weight of shape `(channels * multiplier,)`, or None.
         layer: The layer, with `kernel_size`, `strides`, `dilation_rate` and `padding`.
-        activation: An `Activation`, or None for none.
 
     Returns:
         Operand of the result, of `channels * multiplier` channels.
@@ -80,12 +71,8 @@ def filtered(plan, x, kernel, bias, layer, activation=None):
     before = (0,) * missing + tuple(margins(*axis, layer.padding)[0] for axis in axes)
     how = (1,) * missing + layer.strides + (1,) * missing + layer.dilation_rate + before
     weights = kernel.reshape((1,) * missing + (*layer.kernel_size, channels))
-    code = 0 if activation is None else code_of(activation)
-    plan.forward(depthwise_forward, plane(y), plane(x), weights, bias, *how, code)
+    plan.forward(depthwise_forward, plane(y), plane(x), weights, bias, *how, NONE)
     plan.backward(depthwise_backward_input, plane(x.grad), plane(y.grad), weights, *how, first=depthwise_write_input)
     plan.backward(depthwise_backward_kernel, weights.grad, plane(x), plane(y.grad), *how)
     plan.backward(dense_backward_bias, None if bias is None else bias.grad, matrix(y.grad))
-    if code:
-        plan.backward(rectified_backward, matrix(y.grad), matrix(y.grad), matrix(y), code)
-        return y
-    return activations.lower(plan, activation, y)
+    return y
