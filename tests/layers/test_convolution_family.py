@@ -124,6 +124,32 @@ def test_an_activation_inside_is_one_behind(name):
         np.testing.assert_array_equal(inside, behind)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2, use_bias=False),
+        lambda: layers.SeparableConv2D(5, 3),
+        lambda: layers.Conv2DTranspose(4, 3, strides=2),
+    ],
+    ids=["depthwise", "separable", "transposed"],
+)
+def test_with_normalization_and_activation_behind(make):
+    """In `predict` a plan may put all three into one call; the layers one by one don't."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 7, 6, 4)).astype("float32")
+    first, norm = make(), layers.BatchNormalization()
+    model = keras.Sequential([keras.Input((7, 6, 4)), first, norm, layers.Activation("relu6")])
+    for weight in first.weights:
+        weight.assign(rng.standard_normal(weight.shape))
+    for weight in norm.weights:
+        weight.assign(rng.uniform(0.2, 2, weight.shape))
+    gamma, beta, mean, variance = (weight.numpy() for weight in norm.weights)
+    expected = np.clip((first(x) - mean) / np.sqrt(variance + 1e-3) * gamma + beta, 0, 6)
+    assert 0.2 < (expected > 0).mean() < 0.95
+    model.compile("sgd", "mse")
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=2e-5)
+
+
 def test_weights_in_keras_order():
     shape = (None, 8, 8, 4)
     made = {

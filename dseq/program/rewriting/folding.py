@@ -71,7 +71,7 @@ def _fold(draft, call):
     for needed in (*draft.writers(made[0].args[1].block), *made):
         if needed in draft.forward:
             draft.hoist(needed)
-    draft.at_head(fold_kernel, matrix(kernel), matrix(w), table)
+    draft.at_head(fold_kernel, matrix(kernel.reshape(w.shape)), matrix(w), table)
     draft.at_head(fold_bias, bias, b, table)
     draft.remove(call)
     draft.replace(layer, layer.kernel, (*layer.args[:2], kernel.reshape(w.shape), bias, *how, activation))
