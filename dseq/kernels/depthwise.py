@@ -14,11 +14,10 @@ from dseq.kernels.base import JIT, inlined, kernel
 from dseq.kernels.epilogue import activate
 from dseq.kernels.gemm import operand_of
 from dseq.kernels.link import linked
-from dseq.kernels.strip import linked_strips
+from dseq.kernels.strip import FEW_VECTORS, linked_strips
 from dseq.kernels.vector import BYTES, address_of, size_of
 
-BLOCK = 1 << 14  # bytes of a block of dy that stays in L1 while the rows of the kernel pass
-SLAB = 4  # vectors of channels of such a block
+BLOCK = 1 << 16  # bytes of a block of dy that stays in L2 while the rows of the kernel pass
 
 
 @inlined
@@ -187,12 +186,14 @@ def depthwise_backward_kernel(dw_, x, dy, sh, sw, dh, dw, bh, bw):
         to, source, given = operand_of(dw_, dw_), operand_of(dw_, x), operand_of(dw_, dy)
         s0 = _within(0, _up(bw, sw), ow)
         s1 = _within(s0, (wide - 1 - (kw - 1) * dw + bw) // sw + 1, ow)
-        slab = SLAB * BYTES // size
+        slab = FEW_VECTORS * BYTES // size
         block = max(1, BLOCK // max(1, ow * min(c, slab) * size))
         for i in range(n):
             for r0 in range(0, oh, block):
-                for j in range(0, c, slab):
-                    channels = min(slab, c - j)
+                j = 0
+                while j < c:
+                    # One vector alone would take almost as long as two.
+                    channels = min(c - j, slab if c - j != slab + BYTES // size else 2 * BYTES // size)
                     for q in range(kh):
                         ra = max(r0, _up(bh - q * dh, sh))
                         rows = min(min(oh, r0 + block), _up(h + bh - q * dh, sh)) - ra
@@ -220,6 +221,7 @@ def depthwise_backward_kernel(dw_, x, dy, sh, sw, dh, dw, bh, bw):
                                               right + size * first * c, ow * c, c,
                                               place, 0, place, 0, 1, channels, rows, behind - first, 0, 1),
                                     )  # fmt: skip
+                    j += channels
     else:
         padded = around(x, dw_, dy, sh, sw, dh, dw, bh, bw)
         for tap, window in windows(padded, dw_, dy, sh, sw, dh, dw):

@@ -22,7 +22,8 @@ from dseq.kernels.vector import BYTES, MASKED_LOADS, TILE, WORD, Emitter, emits,
 
 MANY = TILE.rows[0] * TILE.vectors >= 24  # 32 registers, not 16
 VECTORS = TILE.vectors  # of many i
-FEW, FEW_VECTORS = (5, 3, 1), 4 if MANY else 2  # columns of a kernel are few
+FEW, FEW_VECTORS = (5, 3, 1), 3 if MANY else 2  # columns of a kernel are few; most kernels have 3
+REST = tuple(sorted({*TILE.rows, *FEW}, reverse=True))
 ONE_VECTORS = 8  # of a single i: enough chains to hide how long a multiply-add takes
 
 
@@ -195,6 +196,12 @@ def strip_of_few(typingctx, like, a, sa, lda, ka, b, sb, ldb, c, ldc, start, lds
 
 
 @primitive(twin=None)
+def strip_of_pair(typingctx, like, a, sa, lda, ka, b, sb, ldb, c, ldc, start, lds, count, channels, batches, depth, f):
+    """Two vectors of channels for few i."""
+    return emits(Strips, _calls("strip_of_pair", FEW, 2), len(Strip._fields))(like)
+
+
+@primitive(twin=None)
 def strip_of_one(typingctx, like, a, sa, lda, ka, b, sb, ldb, c, ldc, start, lds, count, channels, batches, depth, f):
     """`ONE_VECTORS` vectors of channels for one i."""
     return emits(Strips, _calls("strip_of_one", (1,), ONE_VECTORS), len(Strip._fields))(like)
@@ -204,7 +211,7 @@ def strip_of_one(typingctx, like, a, sa, lda, ka, b, sb, ldb, c, ldc, start, lds
 def strip_of_rest(typingctx, like, a, sa, lda, ka, b, sb, ldb, c, ldc, start, lds, count, channels, batches, depth, f):
     """The last channels: one vector of them at most, or only one where the CPU has no masked loads."""
     kind = Strips if MASKED_LOADS else Singles
-    return emits(kind, _calls("strip_of_rest", TILE.rows, 1, MASKED_LOADS), len(Strip._fields))(like)
+    return emits(kind, _calls("strip_of_rest", REST, 1, MASKED_LOADS), len(Strip._fields))(like)
 
 
 @primitive(twin=None)
@@ -228,13 +235,19 @@ def strips(pointer, a, sa, lda, ka, b, sb, ldb, c, ldc, start, lds, count, chann
                 c + size * j, ldc, start + moves * j, lds, 1, 0, batches, depth, activation,
             )  # fmt: skip
             j += ONE_VECTORS * lanes
-    elif few != 0:
+    if few != 0:
         while channels - j >= FEW_VECTORS * lanes:
             strip_of_few(
                 pointer, a + size * j, sa, lda, ka, b + size * j, sb, ldb,
                 c + size * j, ldc, start + moves * j, lds, count, 0, batches, depth, activation,
             )  # fmt: skip
             j += FEW_VECTORS * lanes
+        while channels - j >= 2 * lanes:
+            strip_of_pair(
+                pointer, a + size * j, sa, lda, ka, b + size * j, sb, ldb,
+                c + size * j, ldc, start + moves * j, lds, count, 0, batches, depth, activation,
+            )  # fmt: skip
+            j += 2 * lanes
     while channels - j >= VECTORS * lanes:
         strip_of_many(
             pointer, a + size * j, sa, lda, ka, b + size * j, sb, ldb,
