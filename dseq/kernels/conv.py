@@ -248,8 +248,10 @@ def channels(w, groups):
 def pad_forward(y, x, before_d, before_h, before_w):
     # y (n, d', h', w', c) zeros but for x (n, d, h, w, c) in its middle
     n, d, h, w, c = x.shape
-    y.reshape(y.size)[:] = 0
     for i in range(n):
+        whole = y[i].reshape(y[i].size)
+        for j in range(whole.size):
+            whole[j] = 0
         for z in range(d):
             for r in range(h):
                 row = y[i, before_d + z, before_h + r].reshape(y.shape[3] * c)[before_w * c : (before_w + w) * c]
@@ -269,3 +271,16 @@ def pad_backward(dx, dy, before_d, before_h, before_w):
                 target = dx[i, z, r].reshape(w * c)
                 for j in range(w * c):
                     target[j] += row[j]
+
+
+@kernel
+def pad_write(dx, dy, before_d, before_h, before_w):
+    # as pad_backward, but dx is written
+    n, d, h, w, c = dx.shape
+    for i in range(n):
+        for z in range(d):
+            for r in range(h):
+                row = dy[i, before_d + z, before_h + r].reshape(dy.shape[3] * c)[before_w * c : (before_w + w) * c]
+                target = dx[i, z, r].reshape(w * c)
+                for j in range(w * c):
+                    target[j] = row[j]

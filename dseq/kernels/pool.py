@@ -7,6 +7,7 @@ window reaches out of the image. Where several values of a window are the larges
 import numpy as np
 
 from dseq.kernels.base import inlined, kernel
+from dseq.kernels.epilogue import NONE, bounds
 
 
 @inlined
@@ -39,28 +40,58 @@ def max_forward(y, x, kd, kh, kw, sd, sh, sw, bd, bh, bw):
 
 
 @kernel
-def max_backward(dx, dy, y, x, kd, kh, kw, sd, sh, sw, bd, bh, bw):
-    # dx, x (n, d, h, w, c), dy, y (n, od, oh, ow, c)
-    zero = dy.dtype.type(0)
+def max_backward(dx, dy, y, x, kd, kh, kw, sd, sh, sw, bd, bh, bw, activation):
+    # dx, x (n, d, h, w, c), dy, y (n, od, oh, ow, c); an activation (dseq.kernels.epilogue) made x: dx is that of
+    # what it was applied to
     left = np.empty(y.shape[4], dy.dtype)
     for i in range(y.shape[0]):
-        for z in range(y.shape[1]):
-            z0, z1 = _reach(z, sd, bd, kd, x.shape[1])
-            for r in range(y.shape[2]):
-                r0, r1 = _reach(r, sh, bh, kh, x.shape[2])
-                for s in range(y.shape[3]):
-                    s0, s1 = _reach(s, sw, bw, kw, x.shape[3])
-                    largest, given = y[i, z, r, s], dy[i, z, r, s]
+        _max_gradient(dx[i], dy[i], y[i], x[i], left, kd, kh, kw, sd, sh, sw, bd, bh, bw, activation, 0)
+
+
+@kernel
+def max_write(dx, dy, y, x, kd, kh, kw, sd, sh, sw, bd, bh, bw, activation):
+    # the same where dx holds nothing yet; windows that lie side by side leave nothing out
+    left, (od, oh, ow) = np.empty(y.shape[4], dy.dtype), y.shape[1:4]
+    tiles = kd == sd and kh == sh and kw == sw and od * kd == x.shape[1] and oh * kh == x.shape[2]
+    writes = 1 if tiles and ow * kw == x.shape[3] and bd + bh + bw == 0 else 0
+    for i in range(y.shape[0]):
+        image = dx[i].reshape(dx[i].size)
+        if writes == 0:
+            for j in range(image.size):
+                image[j] = 0
+        _max_gradient(dx[i], dy[i], y[i], x[i], left, kd, kh, kw, sd, sh, sw, bd, bh, bw, activation, writes)
+
+
+@kernel
+def _max_gradient(dx, dy, y, x, left, kd, kh, kw, sd, sh, sw, bd, bh, bw, activation, writes):
+    # of one image; left (c,)
+    zero = dy.dtype.type(0)
+    bottom, top = bounds(y, activation)
+    for z in range(y.shape[0]):
+        z0, z1 = _reach(z, sd, bd, kd, x.shape[0])
+        for r in range(y.shape[1]):
+            r0, r1 = _reach(r, sh, bh, kh, x.shape[1])
+            for s in range(y.shape[2]):
+                s0, s1 = _reach(s, sw, bw, kw, x.shape[2])
+                largest, given = y[z, r, s], dy[z, r, s]
+                if activation == NONE:
                     for j in range(left.size):
                         left[j] = given[j]
-                    for p in range(z0, z1):
-                        for q in range(r0, r1):
-                            for t in range(s0, s1):
-                                row, target = x[i, p, q, t], dx[i, p, q, t]
+                else:
+                    for j in range(left.size):
+                        left[j] = zero if largest[j] <= bottom or largest[j] >= top else given[j]
+                for p in range(z0, z1):
+                    for q in range(r0, r1):
+                        for t in range(s0, s1):
+                            row, target = x[p, q, t], dx[p, q, t]
+                            if writes == 1:
                                 for j in range(left.size):
-                                    here = left[j] if row[j] == largest[j] else zero
+                                    target[j] = left[j] if row[j] == largest[j] else zero
                                     left[j] = zero if row[j] == largest[j] else left[j]
-                                    target[j] += here
+                            else:
+                                for j in range(left.size):
+                                    target[j] += left[j] if row[j] == largest[j] else zero
+                                    left[j] = zero if row[j] == largest[j] else left[j]
 
 
 @kernel

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from dseq.kernels.cast import cast_forward
+from dseq.kernels.fill import fill
 from dseq.program.floatx import standardize
 from dseq.program.host import Exchange, Host
 from dseq.program.operand import Operand, flat
@@ -52,6 +53,7 @@ class Plan:
         self.streams = 0
         self.given = []
         self.overwrites = True  # False: every backward call adds, as running a plan over several shards needs
+        self.zeroes = False  # True: gradients of activations are zeroed where they begin to be added to, not before all
         self.backward_entries = []  # (kernel, arguments, first) of `backward`, the last call of the pass first
         self._floats = {}
         self._noted = set()
@@ -314,15 +316,25 @@ class Plan:
 
     def _backward(self):
         touched, overwritten, calls = {id(block) for block in self.given}, set(), []
+
+        def zero(block):
+            if self.zeroes and block.arena == "activation_grads" and id(block) not in touched:
+                overwritten.add(id(block))
+                calls.append((fill, (flat(block), self.constant(0.0))))
+
         for kernel, args, first in reversed(self.backward_entries):
             read = [a.block for a in args[1:] if isinstance(a, Operand) and a.arena in GRADIENTS]
             if read and not any(id(block) in touched for block in read):
                 continue
-            target = id(args[0].block)
-            if first is not None and self.overwrites and target not in touched:
-                overwritten.add(target)
+            target = args[0].block
+            for block in {id(block): block for block in read if block is not target}.values():
+                zero(block)  # of several outputs one may be used by nobody
+            if first is not None and self.overwrites and id(target) not in touched:
+                overwritten.add(id(target))
                 kernel = first
-            touched.add(target)
+            else:
+                zero(target)
+            touched.add(id(target))
             calls.append((kernel, args))
         return calls, overwritten
 

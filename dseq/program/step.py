@@ -38,8 +38,8 @@ class Step:
         parameters: The arenas of a training model; None for a plan without gradients, which reads weights
             wherever they live.
         runner: `"table"`, `"calls"` or `"python"`.
-        keep: Operands that are read after the step. Where they are told, and there are no gradients and one shard,
-            blocks that are dead lend their memory to others; None keeps all.
+        keep: Operands that are read after the step. Where they are told, and there is one shard and no gradients or
+            a plan that zeroes them as it goes, blocks that are dead lend their memory to others; None keeps all.
         shards: Number of shards that the step holds; `parameters` has gradients for as many.
 
     Attributes:
@@ -78,7 +78,7 @@ class Step:
         self._update_end = self._compute_end + len(plan.update_calls)
         self._hosts = [i for i, (kernel, _) in enumerate(self._calls) if is_host(kernel)]
         # Blocks that share memory have rows of other lengths: a shard would write over the next one's.
-        self._layout(keep if parameters is None and shards == 1 else None)
+        self._layout(keep if shards == 1 and (parameters is None or plan.zeroes) else None)
         self._zeroed = self._gradients_to_zero()
         self._tables = None
         self._seen = None
@@ -92,14 +92,16 @@ class Step:
         for block in self.plan.blocks:
             self._before[id(block)] = total[block.arena]
             total[block.arena] += _place(block)
-        if keep is not None:
-            values = [block for block in self.plan.blocks if block.arena == "activations"]
-            starts, total["activations"] = pack(self._lifetimes(values, keep))
-            self._before |= {id(block): start for block, start in zip(values, starts, strict=True)}
+        self._packed = keep is not None
+        if self._packed:  # values and gradients lie side by side, in one arena
+            blocks = [block for block in self.plan.blocks if block.per_row]
+            starts, total["activations"] = pack(self._lifetimes(blocks, keep))
+            total["activation_grads"] = 0
+            self._before |= {id(block): start for block, start in zip(blocks, starts, strict=True)}
         self._row_bytes = {arena: total[arena] for arena in arenas[:2]}
         self._shared = {arena: [aligned(total[arena]) for _ in self._shards] for arena in arenas[2:]}
         overwritten = self.plan.overwritten
-        grads = [b for b in self.plan.blocks if b.arena == "activation_grads"]
+        grads = [b for b in self.plan.blocks if b.arena == "activation_grads" and not self._packed]
         starts = [self._before[id(block)] for block in grads] + [total["activation_grads"]]
         bounds = zip(grads, starts, starts[1:], strict=False)
         self._added_to = _merged((start, stop) for block, start, stop in bounds if id(block) not in overwritten)
@@ -182,6 +184,8 @@ class Step:
         if capacity > self._capacity:
             self._capacity = capacity
             self._memory = {arena: aligned(n * capacity) for arena, n in self._row_bytes.items()}
+            if self._packed:
+                self._memory["activation_grads"] = self._memory["activations"]
             self._tables = None
         self.rows, self._stride, self._cuts = rows, capacity, cuts or [0, rows]
         self._grads = self._memory["activation_grads"][: self._row_bytes["activation_grads"] * capacity]

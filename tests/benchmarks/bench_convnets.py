@@ -163,7 +163,11 @@ class Torch:
 
     def __init__(self, python):
         self._process = subprocess.Popen(
-            [python, str(Path(__file__)), "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            [python, str(Path(__file__)), "--serve"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
         )
 
     def _ask(self, name, how):
@@ -185,7 +189,9 @@ def profile(session, rounds=5):
     step, times = session.step, defaultdict(float)
     counts = defaultdict(int)
     calls = session.plan.calls()
-    found = np.array([[seconds(lambda i=i: step._run(i, i + 1)) for i in range(len(calls))] for _ in range(rounds)])
+    found = np.array(
+        [[seconds(lambda i=i: step._run(i, i + 1, (0,), None)) for i in range(len(calls))] for _ in range(rounds)]
+    )
     for (kernel, _), least in zip(calls, found.min(0), strict=True):
         times[kernel.__name__] += least
         counts[kernel.__name__] += 1
@@ -217,7 +223,7 @@ def main():
         ours, theirs = np.median(pairs, 0)
         print(
             f"{name}: {1e3 * ours:.2f} ms, PyTorch ({how}) {1e3 * theirs:.2f} ms, ratio "
-            f"{np.median([b / a for a, b in pairs]):.2f}; {session.step.activation_bytes / 2**20:.1f} MiB of activations",
+            f"{np.median([b / a for a, b in pairs]):.2f}; {session.step.activation_bytes / 2**20:.1f} MiB activations",
             flush=True,
         )
         if options.profile:

@@ -3,8 +3,8 @@
 python tests/benchmarks/bench_images.py [--torch INTERPRETER] [names]
 
 Forward and backward of a training step: normalisation, activations, pooling, sums of branches, and the gradient of a
-bias. All numbers are the least over rounds in which every contender runs once, as other programs on the machine only
-add to them. PyTorch runs in an interpreter of its own, which waits while dseq computes. A copy reads as much as it
+bias. All numbers are processor times, the least over rounds in which every contender runs once, as other programs on
+the machine only add to them. PyTorch runs in an interpreter of its own, which waits while dseq computes. A copy reads as much as it
 writes (`np.copyto`); GB/s count what an operation must at least read and write, were every array too large to stay in
 a cache.
 """
@@ -73,11 +73,11 @@ for line in sys.stdin:
         known[line] = run, x, dy.to(memory_format=torch.channels_last) if dy.ndim == 4 else dy
     run, x, dy = known[line]
     x.grad = None
-    start = time.perf_counter()
+    start = time.process_time()
     y = run()
-    middle = time.perf_counter()
+    middle = time.process_time()
     y.backward(dy)
-    print(middle - start, time.perf_counter() - middle, flush=True)
+    print(middle - start, time.process_time() - middle, flush=True)
 """
 
 
@@ -124,9 +124,9 @@ def step_of(stack, shape):
 
 
 def seconds(function):
-    start = time.perf_counter()
+    start = time.thread_time()
     function()
-    return time.perf_counter() - start
+    return time.thread_time() - start
 
 
 def measure(make, text, shape, torch, rounds):
@@ -134,14 +134,11 @@ def measure(make, text, shape, torch, rounds):
     step, found = step_of(make(), shape), []
     source, target = (aligned(4 * int(np.prod(shape))).view("f4") for _ in range(2))
 
-    def backward():
-        step._run(step._forward_end, step._compute_end)
-
     for _ in range(rounds):
         found.append(
             [
-                seconds(lambda: step._run(0, step._forward_end)),
-                seconds(backward),
+                seconds(step.forward),
+                seconds(step.backward),
                 seconds(lambda: np.copyto(target, source)),
                 *(torch(text, shape) if torch else (np.nan, np.nan)),
             ]
@@ -167,10 +164,8 @@ def main():
             speed, bound = (reads + writes) * size / (ours + back) / 1e9, 2 * size / copy / 1e9
             ratio = (theirs + their_back) / (ours + back)
             ms = [f"{1e3 * value:.3g}" for value in (ours, theirs, back, their_back)]
-            title = f"{name} {'x'.join(map(str, shape))}"
-            print(
-                f"{title:30s}{ms[0]:>9s}{ms[1]:>8s}{ms[2]:>10s}{ms[3]:>8s}{ratio:7.2f}{speed:7.1f}{bound:7.1f}", flush=True
-            )
+            title, times = f"{name} {'x'.join(map(str, shape))}", f"{ms[0]:>9s}{ms[1]:>8s}{ms[2]:>10s}{ms[3]:>8s}"
+            print(f"{title:30s}{times}{ratio:7.2f}{speed:7.1f}{bound:7.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ def test_pools_against_loops(where):
     mean_forward(mean, x, *where)
     dy = rng.standard_normal(largest.shape)
     dx_max, dx_mean = np.zeros_like(x), np.zeros_like(x)
-    max_backward(dx_max, dy, largest, x, *where)
+    max_backward(dx_max, dy, largest, x, *where, 0)
     mean_backward(dx_mean, dy, *where)
     expected_max, expected_mean = np.zeros_like(x), np.zeros_like(x)
     for place in np.ndindex(*sizes):

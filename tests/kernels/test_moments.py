@@ -34,8 +34,8 @@ def test_a_value_far_from_all_others(first):
     x[first] = 1e7
     got = np.empty(7)
     moments.column_moments(got, x, np.empty((4, 6)))
-    np.testing.assert_allclose(got[:3], x.mean(0, dtype="f8"), rtol=1e-13)
-    np.testing.assert_allclose(got[3:6], ROWS * x.astype("f8").var(0), rtol=1e-12)
+    np.testing.assert_allclose(got[:3], x.mean(0, dtype="f8"), rtol=1e-12)
+    np.testing.assert_allclose(got[3:6], ROWS * x.astype("f8").var(0), rtol=1e-10)
     x[:] = 0.1
     moments.column_moments(got, x, np.empty((4, 6)))
     assert (got[3:6] >= 0).all() and (got[3:6] < 1e-25).all()

@@ -11,7 +11,8 @@ from dseq.program import rewriting
 from dseq.program.operand import flat
 from dseq.program.plan import Plan
 from dseq.program.step import Step
-from dseq.training.session import Predicting, Training
+from dseq.training.evaluation import Predicting
+from dseq.training.session import Training
 
 IMAGES = np.random.default_rng(0).standard_normal((6, 6, 5, 3))
 LABELS = np.random.default_rng(1).standard_normal((6, 4))
@@ -147,7 +148,7 @@ def test_one_padding_for_two_convolutions():
         return pooled(layers.Concatenate()([a, b, layers.Conv2D(3, 5, padding="same")(x)]))
 
     text = listing(model_of(build), Training)
-    assert text.count("pad_forward") == 2 and text.count("pad_backward") == 2
+    assert text.count("pad_forward") == 2 and text.count("pad_backward") + text.count("pad_write") == 2
     check_same(build, "padding")
     check_same(build, *rewriting.REWRITES)
 
@@ -232,3 +233,44 @@ def test_no_folding_where_others_read():
 def test_names():
     with pytest.raises(ValueError, match="The rewrites are unread, .*Received: none"), rewriting.limited_to("none"):
         pass
+
+
+def test_maxima_of_an_activation():
+    def build(x):
+        y = layers.MaxPooling2D()(layers.Conv2D(4, 3, activation="relu", padding="same")(x))
+        y = layers.MaxPooling2D((2, 1), 1)(layers.Conv2D(4, 2, activation="relu6")(y))
+        return layers.Dense(4)(layers.Flatten()(y))
+
+    text = listing(model_of(build), Training)
+    assert "relu_in_place" not in text and "clipped_line_in_place" not in text and text.count("max_write") == 2
+    check_same(build, "activation", "pooling")
+    check_same(build, *rewriting.REWRITES)
+
+    def read_twice(x):
+        y = layers.Conv2D(4, 3, activation="relu", padding="same")(x)
+        return pooled(layers.Add()([layers.MaxPooling2D(2, 1, padding="same")(y), y]))
+
+    assert "relu_in_place" in listing(model_of(read_twice), Training)
+    check_same(read_twice, *rewriting.REWRITES)
+
+
+def test_memory_is_lent():
+    """What a training step needs is not the sum of all its blocks, and what is read behind it is there."""
+
+    def build(x):
+        for _ in range(3):
+            x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(8, 3, padding="same")(x)))
+        return [x, pooled(x)]
+
+    sizes = []
+    for names in (tuple(rewriting.REWRITES), set(rewriting.REWRITES) - {"zeros"}):
+        with rewriting.limited_to(*names):
+            model = model_of(build)
+            model.compile("sgd", ["mse", "mae"], metrics=[["mae"], ["mae"]])
+            targets = [np.zeros((6, *t.shape[1:])) for t in model.outputs]
+            session = Training(model, [IMAGES], targets, False)
+            session.step.bind(6)
+            sizes.append(session.step.activation_bytes)
+            assert ("fill" in str(session.plan)) == ("zeros" in names)
+    assert sizes[0] < 0.8 * sizes[1]
+    check_same(lambda x: build(x)[1], *rewriting.REWRITES)

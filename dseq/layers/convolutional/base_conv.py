@@ -14,6 +14,7 @@ from dseq.kernels.conv import (
     conv_write_kernel,
     pad_backward,
     pad_forward,
+    pad_write,
 )
 from dseq.kernels.dense import dense_backward_bias
 from dseq.layers.convolutional.geometry import data_format as data_format_of
@@ -203,5 +204,5 @@ def pad(plan, x, sides):
     before = full([before for before, _ in sides], 0)
     plan.forward(pad_forward, image(y), image(x), *before)
     if x.grad is not None:
-        plan.backward(pad_backward, image(x.grad), image(y.grad), *before)
+        plan.backward(pad_backward, image(x.grad), image(y.grad), *before, first=pad_write)
     return y

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dseq.program.rewriting.draft import Draft
 from dseq.program.rewriting.epilogues import fuse_activations
 from dseq.program.rewriting.folding import fold_normalizations, hoist
-from dseq.program.rewriting.gradients import add_in_place
+from dseq.program.rewriting.gradients import add_in_place, zero_late
 from dseq.program.rewriting.normalizations import fuse_backward
 from dseq.program.rewriting.padding import share_padding
+from dseq.program.rewriting.pooling import gate_pooling
 from dseq.program.rewriting.unread import drop_unread
 
 REWRITES = {
@@ -20,7 +21,9 @@ REWRITES = {
     "activation": fuse_activations,
     "folding": fold_normalizations,
     "normalization": fuse_backward,
+    "pooling": gate_pooling,
     "gradients": add_in_place,
+    "zeros": zero_late,
     "once": hoist,
 }
 _active = tuple(REWRITES)

@@ -35,16 +35,32 @@ def add_in_place(draft) -> None:
 
 
 def _merge(draft, call):
+    if can_be_one(draft, call):
+        kernel, inner, outer = IN_PLACE[call.kernel], *(a.block for a in call.args[:2])
+        draft.replace(call, kernel or call.kernel, call.args)
+        draft.move(inner, outer)
+        if kernel is None:
+            draft.remove(call)
+
+
+def can_be_one(draft, call) -> bool:
+    """Whether the gradient that a call makes of another by element may lie where the other does.
+
+    Args:
+        draft: The `Draft`.
+        call: A call (dx, dy, ...) of the backward pass.
+    """
     to, given = call.args[:2]
     inner, outer = to.block, given.block
-    if not (draft.is_free(inner) and draft.is_free(outer)) or inner.arena != outer.arena or inner is outer:
-        return
-    if not (covers(to) and covers(given)) or inner.size != outer.size or inner.dtype != outer.dtype:
-        return
-    if draft.users(inner)[0] is not call or draft.users(outer)[-1] is not call:
-        return
-    kernel = IN_PLACE[call.kernel]
-    draft.replace(call, kernel or call.kernel, call.args)
-    draft.move(inner, outer)
-    if kernel is None:
-        draft.remove(call)
+    free = draft.is_free(inner) and draft.is_free(outer) and inner.arena == outer.arena and inner is not outer
+    same = covers(to) and covers(given) and inner.size == outer.size and inner.dtype == outer.dtype
+    return free and same and draft.users(inner)[0] is call and draft.users(outer)[-1] is call
+
+
+def zero_late(draft) -> None:
+    """Gradients of activations are zeroed where the backward pass comes to them: memory may be lent to them until then.
+
+    Args:
+        draft: The `Draft`.
+    """
+    draft.plan.zeroes = True
