@@ -1,9 +1,9 @@
 """One rank's failure ends the whole job, with that rank's traceback printed once.
 
-Without this an exception on one rank leaves the others waiting for it for ever, inside MPI. A rank can fail in four
+Without this an exception on one rank leaves the others waiting for it for ever, inside MPI. A rank can fail in five
 ways, and each has its own place here: an uncaught exception (`_uncaught`, `_uncaught_in_thread`), an exception that
-takes one rank out of a section in which the others still work (`left`), `sys.exit`, and simply ending while the others
-go on (`_at_exit`). When all ranks fail alike, one of them speaks.
+takes one rank out of a section in which the others still work (`left`), `sys.exit`, `os._exit`, and simply ending while
+the others go on (`_at_exit`). When all ranks fail alike, one of them speaks.
 """
 
 import atexit
@@ -61,6 +61,10 @@ def _activate():
             sys.excepthook = _uncaught
             threading.excepthook = _uncaught_in_thread
             sys.exit = _sys_exit
+            os._exit = _exit_at_once
+            if not faulthandler.is_enabled() and sys.stderr is not None:
+                with contextlib.suppress(OSError, ValueError, AttributeError):
+                    faulthandler.enable(all_threads=False)  # a crash says where it was
 
 
 def _is_rank():
@@ -220,6 +224,18 @@ _Exit.__name__ = _Exit.__qualname__ = "SystemExit"
 
 def _sys_exit(status=None, /):
     raise _Exit(status)
+
+
+def _exit_at_once(status, /):
+    """`os._exit` of a rank: the others learn of it, and launchers that take 0 for the end of the job do not."""
+    if _is_rank() and not sys.is_finalizing():
+        text = f"ended by os._exit({status}) while other ranks go on: ending the job"
+        if threading.current_thread() is not threading.main_thread():
+            end(text, status)
+        world = _world_at_exit(PATIENCE)
+        if world is not None and world.size > 1 and not world.leave(PATIENCE):
+            end(text, status)
+    _os_exit(status)
 
 
 def _status(code):

@@ -10,6 +10,8 @@ import numpy as np
 from dseq import config
 from dseq.parallel import abort, current, launcher, watchdog
 from dseq.parallel.alone import Alone
+from dseq.parallel.initialise import initialise
+from dseq.parallel.leftovers import forget_names
 from dseq.parallel.nodes import Nodes
 from dseq.parallel.objects import CHUNK, Objects
 from dseq.parallel.sections import Sections
@@ -127,6 +129,8 @@ def _import_mpi():
         if "mpi4py.MPI" not in sys.modules and mpi4py.rc.thread_level == "multiple":
             # One thread at a time calls MPI. The default lets all call at once, and costs MPICH's small sums 18 times.
             mpi4py.rc.thread_level = "serialized"
+        if "mpi4py.MPI" not in sys.modules and mpi4py.rc.initialize:
+            mpi4py.rc.initialize, mpi4py.rc.finalize = False, True  # `initialise` does it
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         reason = f"{launch.launcher} started {launch.size} ranks ({launch.variable})" if launch else "DSEQ_MPI=on"
@@ -136,7 +140,7 @@ def _import_mpi():
             f"cluster's MPI module; start with that MPI's own mpirun. DSEQ_MPI=off trains each process by itself."
         ) from None
     if not MPI.Is_initialized():
-        MPI.Init_thread(MPI.THREAD_SERIALIZED)
+        initialise(MPI, getattr(MPI, f"THREAD_{mpi4py.rc.thread_level.upper()}", MPI.THREAD_SERIALIZED))
     if launch and launch.size > 1 and MPI.COMM_WORLD.size == 1:
         library = MPI.Get_library_version().split("\n")[0].split(",")[0].strip("\0 ")
         raise RuntimeError(
@@ -172,8 +176,7 @@ class World(Waiting, Objects, Sections, Windows, Nodes, Parts):
     def __init__(self, comm=None):
         self.guest = running_mpi() is not None
         watchdog.start()
-        with watchdog.starting():
-            self._mpi = MPI = _import_mpi()
+        self._mpi = MPI = _import_mpi()
         self._comm = MPI.COMM_WORLD if comm is None else comm
         self.rank, self.size = self._comm.rank, self._comm.size
         self.host = MPI.Get_processor_name().split(".")[0]
@@ -213,6 +216,7 @@ class World(Waiting, Objects, Sections, Windows, Nodes, Parts):
                 comm.Set_errhandler(MPI.ERRORS_RETURN)  # errors become exceptions
             if self._comm == MPI.COMM_WORLD:
                 watchdog.connect(self, lambda value: self._finish(self._gathering(self._control, value)))
+            forget_names()
         return True
 
     @property

@@ -9,7 +9,6 @@ long does, and has more time (`whereabouts.Progress`).
 """
 
 import contextlib
-import faulthandler
 import os
 import signal
 import threading
@@ -36,18 +35,6 @@ def start() -> None:
     if _watchdog is None and config.timeout and config.abort and launcher.expects_ranks():
         _watchdog = Watchdog(config.timeout)
         threading.Thread(target=_watchdog.run, name="dseq watchdog", daemon=True).start()
-
-
-@contextlib.contextmanager
-def starting():
-    """While MPI starts, which lets no other thread of Python run: the system ends what takes far too long."""
-    if _watchdog is not None:
-        faulthandler.dump_traceback_later(whereabouts.PATIENCE * config.timeout, exit=True)
-    try:
-        yield
-    finally:
-        if _watchdog is not None:
-            faulthandler.cancel_dump_traceback_later()
 
 
 def connect(world, gather) -> None:
