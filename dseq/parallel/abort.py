@@ -19,6 +19,7 @@ import traceback
 
 from dseq import config
 from dseq.parallel import launcher
+from dseq.parallel.leftovers import forget_names
 
 PATIENCE = 1.0  # seconds that a rank which failed waits for the others to fail likewise
 GRACE = 0.5  # seconds that ranks other than 0 hold their message back: rank 0 may be about to say the same
@@ -100,6 +101,7 @@ def end(text: str, code: int) -> None:
     say(text)
     time.sleep(0.05)  # the launcher passes on what it has read: our words before MPI's own
     code = code & 0xFF or 1
+    forget_names()
     with open(os.devnull, "w") as nowhere:
         faulthandler.dump_traceback_later(2, exit=True, file=nowhere)  # should MPI not manage to end us
         mpi = _running_mpi()
@@ -151,6 +153,7 @@ def exit_now(code: int) -> None:
     Args:
         code: The exit code.
     """
+    forget_names()
     _os_exit(code)
 
 

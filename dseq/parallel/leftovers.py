@@ -3,9 +3,7 @@
 import contextlib
 import os
 
-PREFIX = (
-    "/dev/shm/mpich_"  # MPICH removes them at the end of a program that comes to it; Open MPI's launcher always does
-)
+PREFIX = "/dev/shm/mpich_"  # MPICH removes them only at the end of a program; Open MPI's launcher always does
 
 
 def forget_names() -> None:

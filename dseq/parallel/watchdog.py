@@ -18,6 +18,7 @@ from dseq import config
 from dseq.parallel import abort, launcher, whereabouts
 from dseq.parallel.agreement import ranks_text
 from dseq.parallel.barrier import Process
+from dseq.parallel.leftovers import forget_names
 from dseq.parallel.letters import Letters
 from dseq.parallel.siblings import seconds_used, siblings
 
@@ -211,7 +212,8 @@ class Watchdog:
 
     def _end(self, guilty=()):
         """Ends this rank, and on its node those that cannot do it themselves."""
-        with contextlib.suppress(Exception):
+        forget_names()
+        with contextlib.suppress(OSError):
             abort.tell_launcher(HUNG)
         launch = launcher.announced()
         if launch is None or not launch.variable.startswith("OMPI"):  # which does it, and would take it for the cause

@@ -3,7 +3,8 @@
 After SIGTERM or SIGUSR1 to any rank, all ranks finish the same step. The state of training goes where the
 `BackupAndRestore` of this `fit` keeps it or, if it has none, to the folder `DSEQ_EMERGENCY`; a `BackupAndRestore` of
 that folder then goes on from exactly there. The program ends by `SystemExit`: with the exit code 85 if the state was
-saved, else with 128 and the signal's number. SIGINT becomes a `KeyboardInterrupt` after the same steps; a second one at once.
+saved, else with 128 and the signal's number. SIGINT becomes a `KeyboardInterrupt` after the same steps; a second one
+interrupts at once. What comes during a validation is heeded after the next step.
 
 | exit code | a job that ended because of | start it again? |
 |---|---|---|

@@ -32,12 +32,14 @@ class Completed:
         stdout: What all ranks printed.
         stderr: What ranks and launcher said.
         seconds: How long it took.
+        left: Files in shared memory that it left behind; removed now.
     """
 
     returncode: int
     stdout: str
     stderr: str
     seconds: float
+    left: list
 
     @property
     def tracebacks(self) -> int:
@@ -93,14 +95,13 @@ def run_command(command, timeout: float = 60, env=None) -> Completed:
     if late:
         stdout, stderr = process.communicate(timeout=10)
     seconds = time.monotonic() - begin
-    if late or process.returncode:
-        _remove_shared_memory(began)
+    left = _remove_shared_memory(began)
     # Open MPI's launcher ends some of its messages with a zero byte.
     stdout, stderr = (text.decode(errors="replace").replace("\0", "\n") for text in (stdout, stderr))
     if late:
         pytest.fail(f"The job hung: killed after {timeout} s.\n{stdout}\n{stderr}")
     assert not stray, f"The job ended, but its processes {stray} lived on.\n{stdout}\n{stderr}"
-    return Completed(process.returncode, stdout, stderr, seconds)
+    return Completed(process.returncode, stdout, stderr, seconds, left)
 
 
 def launcher_command() -> list[str]:
@@ -155,7 +156,8 @@ def _read(pid, name):
 
 
 def _remove_shared_memory(since):
-    """Removes what killed ranks left in shared memory: files made since, which nobody has mapped."""
+    """Removes what killed ranks left in shared memory: files made since, which nobody has mapped; returns them."""
+    removed = []
     files = [name for pattern in SHARED_MEMORY for name in glob.glob(pattern)]
     if files:
         mapped = b"".join(_read(pid, "maps") for pid in _processes())
@@ -163,3 +165,5 @@ def _remove_shared_memory(since):
             with suppress(OSError):
                 if name.encode() not in mapped and os.stat(name).st_mtime >= since:
                     os.unlink(name)
+                    removed.append(name)
+    return removed
