@@ -62,6 +62,10 @@ class Letters:
             if other != rank
         }
 
+    def close(self) -> None:
+        """Receives nothing any more."""
+        self._socket.close()
+
     def send(self, rank: int, kind: str, **content) -> None:
         """Sends a letter; it may get lost.
 
