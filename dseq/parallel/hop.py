@@ -21,10 +21,10 @@ from dseq.parallel import abort
 from dseq.parallel.agreement import ranks_text
 
 UNIT = 16  # elements: pieces begin at lines of the cache, also in float32
-PIECE = 1 << 18  # elements that are sent at a time
+PIECE = int(os.environ.get("XPIECE", 1 << 18))
 DIRECT = 1 << 14  # elements up to which a piece goes to all its owners
-AHEAD = 3  # pieces on their way while one is updated
-SPIN = 2e-4  # seconds of looking before the first pause
+AHEAD = int(os.environ.get("XAHEAD", 3))
+SPIN = float(os.environ.get("XSPIN", "2e-4"))
 PAUSE = 5e-5  # seconds between looks: MPI moves data only when it is asked, and little fits in a socket
 NOTICE = 60.0  # seconds of waiting after which a rank says so
 FIRST, SECOND, TAIL = 0, 1, 2  # tags

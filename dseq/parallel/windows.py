@@ -71,7 +71,7 @@ class Windows:
         if self.local_size > 1:
             window, memory = self._allocate(nbytes + ALIGNMENT)
         else:
-            window, memory = None, self._checked(None, np.empty(nbytes + ALIGNMENT, np.uint8), None)
+            window, memory = None, self._checked(None, np.empty(nbytes + ALIGNMENT, np.uint8), None, nbytes)
         skip = -memory.ctypes.data % ALIGNMENT
         self._windows.append((window, weakref.ref(memory)))
         array = memory[skip : skip + nbytes]
@@ -95,19 +95,19 @@ class Windows:
             memory = np.frombuffer(window.Shared_query(0)[0], np.uint8, nbytes)
         except Exception as caught:
             error = f"{type(caught).__name__}: {caught}"
-        return window, self._checked(window, memory, error)
+        return window, self._checked(window, memory, error, nbytes)
 
-    def _checked(self, window, memory, error):
+    def _checked(self, window, memory, error, nbytes):
         """The memory, if all ranks have it at addresses that are alike on each node."""
         place = None if memory is None or window is None else memory.ctypes.data % ALIGNMENT
-        found = self.allgather_object((place, error))
-        errors = [error for _, error in found if error]
+        found = self.allgather_object((place, error, nbytes))
+        errors = [(error, size) for _, error, size in found if error]
         apart = next((p for ranks in self.nodes if len(set(p := [found[r][0] for r in ranks])) > 1), None)
         if errors or apart:
             if window is not None and not any(found[rank][1] for rank in self.nodes[self.node]):
                 window.Free()
-            reason = errors[0] if errors else f"it begins at other addresses on each rank: {apart}"
-            raise Unavailable(f"MPI gives no shared memory ({reason})")
+            reason, size = errors[0] if errors else (f"it begins at other addresses on each rank: {apart}", found[0][2])
+            raise Unavailable(f"MPI gives no shared memory of {size / 2**20:.1f} MB ({reason})")
         return memory
 
     def _free_unused(self):

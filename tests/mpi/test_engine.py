@@ -165,7 +165,7 @@ def test_memory_is_given_back(program):
         other = dseq.Sequential([dseq.Input((256,)), dseq.layers.Dense(1)])
         other.compile("sgd", "mse")
         other.fit(x, x[:, :1], verbose=0)
-        print(f"windows {len(world._windows)}\n", end="", flush=True)  # one write: ranks' pieces could mix
+        print(f"windows {len(world._windows)}\\n", end="", flush=True)  # one write: ranks' pieces could mix
         expected = [w.copy() for w in model.get_weights()]
         model.fit(x, x, verbose=0)  # still there
         assert np.isfinite(model.get_weights()[0]).all() and (model.get_weights()[0] != expected[0]).any()
