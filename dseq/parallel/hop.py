@@ -17,14 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from dseq.kernels.shared import sum_rows
-from dseq.parallel import abort
+from dseq.parallel import abort, launcher
 from dseq.parallel.agreement import ranks_text
 
 UNIT = 16  # elements: pieces begin at lines of the cache, also in float32
-PIECE = int(os.environ.get("XPIECE", 1 << 18))
-DIRECT = 1 << 14  # elements up to which a piece goes to all its owners
-AHEAD = int(os.environ.get("XAHEAD", 3))
-SPIN = float(os.environ.get("XSPIN", "2e-4"))
+PIECE = 1 << 18  # elements that are sent at a time
+DIRECT = 1 << 16  # elements that a rank may get in all for a piece that goes to all its owners
+SLOTS = 4  # pieces on their way at a time
+SPIN, CROWDED_SPIN = 0.5, 2e-4  # seconds of looking before the first pause; where ranks outnumber cores
 PAUSE = 5e-5  # seconds between looks: MPI moves data only when it is asked, and little fits in a socket
 NOTICE = 60.0  # seconds of waiting after which a rank says so
 FIRST, SECOND, TAIL = 0, 1, 2  # tags
@@ -85,54 +85,54 @@ class Hop:
         self._node_sum, self._block = node_sum, block
         self._count, self._node = len(world.nodes), world.node
         self._firsts = [ranks[0] for ranks in world.nodes]
-        longest = max((piece.last - piece.first for piece in pieces), default=0)
-        self._slots = [np.zeros(self._count * longest + self._count * UNIT, grads.dtype) for _ in range(1 + AHEAD)]
-        self._under_way = {}  # number of a piece: what moves it on
+        room = max((self._room(piece.last - piece.first) for piece in pieces), default=0)
+        self._free = [np.zeros(room, grads.dtype) for _ in range(min(SLOTS, len(pieces)))]
+        self._spin = CROWDED_SPIN if world.machine_size > launcher.cores_of_node() else SPIN
+        self._under_way = []
         self._tail = None
         self._started = len(pieces)
+        self._there = [True] * len(pieces)
 
-    def begin(self) -> None:
-        """Before the first piece of a step."""
+    def goes_directly(self, size) -> bool:
+        """Whether a piece of so many elements goes to all its owners."""
+        return self._count == 2 or self._count * size <= DIRECT
+
+    def _room(self, size):
+        return self._count * size if self.goes_directly(size) else 2 * size + self._count * UNIT
+
+    def start(self) -> None:
+        """Begins a step: all ranks of the node have their gradients. Pieces follow each other by themselves."""
         self.drop()
         self._started = 0
+        self._there = [False] * len(self.pieces)
+        self._move()
 
     def drop(self) -> None:
         """Ends a step whose sums nobody wants any more; all ranks do. How far each came is not known: all go on."""
-        if self._under_way or self._started < len(self.pieces):
-            for number in range(len(self.pieces)):
-                self.need(number)
-
-    def start(self, last: int) -> None:
-        """Sums pieces over the node and sends them, up to a number, as far as there is memory for them.
-
-        Args:
-            last: The number behind the last.
-        """
-        while self._started < min(last, len(self.pieces)) and len(self._under_way) < len(self._slots):
-            number = self._started
-            self._under_way[number] = _Transfer(self, self.pieces[number], self._slots[number % len(self._slots)])
-            self._started += 1
-            self._move()
+        for number in range(len(self.pieces)):
+            self.need(number)
 
     def need(self, number: int) -> None:
-        """Waits for a piece; meanwhile others follow it.
+        """Waits for the sum of a piece.
 
         Args:
-            number: Its number. Pieces are needed in their order.
+            number: Its number.
         """
-        self.start(number + 1 + AHEAD)
-        self._finish(number)
-
-    def _finish(self, number):
-        if number in self._under_way:
-            self._wait(lambda: self._move() or self._under_way[number].done, self.pieces[number].owners)
-            del self._under_way[number]
+        if not self._there[number]:
+            self._wait(lambda: self._move() or self._there[number], self.pieces[number].owners)
 
     def _move(self):
         """Moves on all that is under way; parts are shared in the order of pieces, by which they are told apart."""
         in_turn = True
-        for transfer in self._under_way.values():
+        for transfer in self._under_way:
             in_turn = transfer.move(in_turn)
+        for transfer in [one for one in self._under_way if one.done]:
+            self._under_way.remove(transfer)
+            self._free.append(transfer.slot)
+            self._there[transfer.number] = True
+        while self._started < len(self.pieces) and self._free:
+            self._under_way.append(_Transfer(self, self._started, self._free.pop()))
+            self._started += 1
 
     # The tail: the first ranks of nodes exchange it for all.
 
@@ -175,7 +175,7 @@ class Hop:
                 noticed = True
                 others = ranks_text([owner for owner in owners if owner != self.world.rank])
                 abort.say(f"has waited {NOTICE:.0f} s in a training step for what {others} must send it")
-            if waited > SPIN:
+            if waited > self._spin:
                 time.sleep(PAUSE)
             elif hasattr(os, "sched_yield"):
                 os.sched_yield()
@@ -184,11 +184,12 @@ class Hop:
 class _Transfer:
     """One piece on its way."""
 
-    def __init__(self, hop, piece, slot):
-        self.hop, self.piece, self.done = hop, piece, False
+    def __init__(self, hop, number, slot):
+        self.hop, self.number, self.slot, self.done = hop, number, slot, False
+        self.piece = piece = hop.pieces[number]
         count, node, size = hop._count, hop._node, piece.last - piece.first
         self._total = hop.grads[piece.first : piece.last]
-        self._direct = count == 2 or size <= DIRECT
+        self._direct = hop.goes_directly(size)
         if self._direct:
             self._rows = slot[: count * size].reshape(count, size)
             hop._node_sum(self._rows[node], piece.first)

@@ -153,11 +153,10 @@ class Node(Engine):
     def _reduce_over_nodes(self, start):
         """Starts the exchange of slices, and brings the tail's sum from the first rank to the others."""
         hop = self._hop
-        hop.begin()
         if self.rank == 0:
             self._sum(self._sums, start)
             hop.start_tail(self._sums)
-        hop.start(1)
+        hop.start()
         tail = self._typed[0, start : start + self._sums.size]
         if self.rank == 0:
             tail[:] = hop.finish_tail()
