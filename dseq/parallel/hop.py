@@ -45,18 +45,19 @@ class Piece:
     owners: tuple
 
 
-def pieces_of(parts, nodes, rank, largest=PIECE) -> list[Piece]:
+def pieces_of(parts, nodes, rank, largest=None) -> list[Piece]:
     """A rank's slice, cut where an owner on another node changes, and into pieces that are sent at a time.
 
     Args:
         parts: For each node the slices of its ranks, as `slices` gives them.
         nodes: The ranks of each node.
         rank: Which rank.
-        largest: Elements of a piece at most, a multiple of `UNIT`.
+        largest: Elements of a piece at most, a multiple of `UNIT`; `PIECE` if None.
 
     Returns:
         List in the order of the parameters; the owners of a piece have the same one.
     """
+    largest = largest or PIECE
     edges = sorted({edge for slices in parts for pair in slices for edge in pair})
     found = []
     for first, last in zip(edges, edges[1:], strict=False):

@@ -39,9 +39,18 @@ def one_rank(tmp_path_factory):
     return get
 
 
-@pytest.mark.parametrize(("ranks", "engine"), [(3, "node"), (2, "flat")], ids=["3", "flat"])
-def test_whatever_scripts_do(ranks, engine, one_rank, tmp_path):
-    compare(results("engine", ranks, tmp_path, {"DSEQ_ENGINE": engine}), one_rank("engine"), 2e-5)
+@pytest.mark.parametrize(
+    ("ranks", "engine", "per_node"), [(2, "node", 0), (3, "node", 2), (2, "flat", 0)], ids=["one", "several", "flat"]
+)
+def test_whatever_scripts_do(ranks, engine, per_node, one_rank, tmp_path):
+    env = {"DSEQ_ENGINE": engine, "DSEQ_NODE_RANKS": per_node}
+    compare(results("engine", ranks, tmp_path, env), one_rank("engine"), 2e-5)
+
+
+def test_several_nodes():
+    done = run([PROGRAMS / "nodes.py"], 5, timeout=120, env={"DSEQ_NODE_RANKS": 2})
+    assert done.returncode == 0 and "nodes agree" in done.stdout, done.stdout + done.stderr
+    assert done.stdout.count("dseq: engine node on 5 ranks of 3 nodes.\n") == 1
 
 
 def test_the_comparison_has_power(one_rank):
@@ -52,9 +61,10 @@ def test_the_comparison_has_power(one_rank):
     assert np.abs(found["shrunk on all/0"] - found["set by data/0"]).max() > 1e-3
 
 
-@pytest.mark.parametrize(("ranks", "name"), [(5, "train"), (3, "optimizers")])
-def test_programs_of_other_tests(ranks, name, one_rank, tmp_path):
-    compare(results(name, ranks, tmp_path, NODE), one_rank(name), 2e-5 if name == "train" else 1e-4)
+@pytest.mark.parametrize(("ranks", "name", "per_node"), [(5, "train", 3), (3, "optimizers", 1)])
+def test_programs_of_other_tests_on_several_nodes(ranks, name, per_node, one_rank, tmp_path):
+    found = results(name, ranks, tmp_path, NODE | {"DSEQ_NODE_RANKS": per_node})
+    compare(found, one_rank(name), 2e-5 if name == "train" else 1e-4)
 
 
 def test_ranks_stay_together():

@@ -20,7 +20,7 @@ def numbered(sizes):
     return tuple(tuple(range(lo, hi)) for lo, hi in zip(starts, starts[1:], strict=False))
 
 
-def divided(total, sizes, cuts=None, largest=hop.PIECE):
+def divided(total, sizes, cuts=None, largest=None):
     nodes = numbered(sizes)
     parts = [slices(total, size, cuts) for size in sizes]
     return nodes, [pieces_of(parts, nodes, rank, largest) for ranks in nodes for rank in ranks]

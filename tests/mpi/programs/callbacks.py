@@ -121,7 +121,7 @@ said(f"weights by rank 0 | {float(seen[0])}")
 
 # A signal or a thread on one rank, at any moment.
 made = model()
-timer = threading.Timer(0.5, lambda: setattr(made, "stop_training", last))
+timer = threading.Timer(0.5, lambda: last and setattr(made, "stop_training", True))
 timer.start()
 _, history = fit(made=made, epochs=10**7)
 timer.join()
