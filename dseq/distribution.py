@@ -12,6 +12,19 @@ on any of them ends the whole job, as long as `DSEQ_ABORT` is on.
 
 from dseq.parallel import communicator as ranks_of
 from dseq.parallel import current
+from dseq.parallel.wire import Exchange, Half, LocalSGD, TopK
+
+__all__ = [
+    "DataParallel",
+    "Half",
+    "LocalSGD",
+    "TopK",
+    "distribution",
+    "get_device_count",
+    "initialize",
+    "list_devices",
+    "set_distribution",
+]
 
 
 class DataParallel:
@@ -27,9 +40,12 @@ class DataParallel:
         auto_shard_dataset: True: all ranks pass the same data, and each is given its rows.
         communicator: Communicator of mpi4py's. All its ranks make the distribution, together. None for all ranks of
             the job.
+        exchange: What travels over a slow network in place of full gradients: `Half()`, `TopK(0.01)` or
+            `LocalSGD(8)`, each of which changes results. None for full gradients. (An optimizer's
+            `gradient_accumulation_steps` need no option: ranks exchange once for all of them.)
 
     Raises:
-        TypeError: If it is no communicator.
+        TypeError: If it is no communicator, or no exchange.
         ValueError: If this rank is not in the communicator (`MPI.COMM_NULL`), it has two groups, or an argument has
             another value.
 
@@ -41,7 +57,7 @@ class DataParallel:
         >>> model.fit(x, y)  # on the ranks of `half`, while others train theirs
     """
 
-    def __init__(self, device_mesh=None, devices=None, auto_shard_dataset=True, *, communicator=None):
+    def __init__(self, device_mesh=None, devices=None, auto_shard_dataset=True, *, communicator=None, exchange=None):
         if device_mesh is not None:
             raise ValueError(
                 "`device_mesh` must be None: ranks are not arranged in a mesh. "
@@ -52,7 +68,12 @@ class DataParallel:
                 "`auto_shard_dataset` must be True: all ranks pass the same data, of which dseq gives each its rows. "
                 f"Received: auto_shard_dataset={auto_shard_dataset!r}"
             )
-        self.communicator = communicator
+        if exchange is not None and not isinstance(exchange, Exchange):
+            raise TypeError(
+                "`exchange` must be an object such as `dseq.distribution.Half()`, `TopK(0.01)` or `LocalSGD(8)`, or "
+                f"None. Received: exchange={exchange!r}"
+            )
+        self.communicator, self.exchange = communicator, exchange
         self._ranks = None if communicator is None else ranks_of.of(communicator)
         if hasattr(self._ranks, "users"):
             self._ranks.users.add(self)

@@ -55,6 +55,10 @@ def test_one_rank_is_one_device():
         (lambda: distribution.initialize(num_processes=4), "num_processes=4"),
         (lambda: distribution.set_distribution("all"), "Received: 'all'"),
         (lambda: distribution.DataParallel(communicator=3), "must be one of mpi4py's"),
+        (lambda: distribution.DataParallel(exchange="half"), "Received: exchange='half'"),
+        (lambda: distribution.Half("float32"), "dtype='float32'"),
+        (lambda: distribution.TopK(0), "ratio=0"),
+        (lambda: distribution.LocalSGD(0.5), "every=0.5"),
     ],
 )
 def test_arguments(call, rule):

@@ -96,6 +96,8 @@ class BackupAndRestore(Callback):
             self._due = False
             world = communicator.get()
             with world.section("BackupAndRestore"):
+                if position is not None:
+                    position.session.unite()
                 world.share_outcome(self._write)
 
     def save_now(self) -> str:

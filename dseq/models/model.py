@@ -319,6 +319,7 @@ class Model(Trainer, Layer):
         self._require_built("saving")
         self._build_optimizer()
         with self._on_its_ranks() as world, world.section("save_weights"):
+            self.unite()
             world.agree("save_weights", [("filepath", str(filepath))])
             world.share_outcome(lambda: weights_file.write(filepath, self, overwrite=overwrite))
 

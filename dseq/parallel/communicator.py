@@ -231,8 +231,9 @@ class World(Waiting, Objects, Sections, Windows, Nodes, Parts):
             used = self.allreduce_sum(np.array([float(len(self.users))]))[0]
             if not used:
                 self._free_unused()
-                for comm in (self._local, self._hop, self._data, self._control):
-                    comm.Free()
+                for comm in (self._between, self._local, self._hop, self._data, self._control):
+                    if comm:
+                        comm.Free()
                 self._data, self.freed = None, True
 
     # Arrays.

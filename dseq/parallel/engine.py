@@ -201,6 +201,29 @@ def get(name: str, communicator, division=None) -> Engine:
     return chosen(communicator, division)
 
 
+def of_exchange(exchange, communicator, division) -> Engine:
+    """The engine of what travels in place of full gradients.
+
+    Args:
+        exchange: A `parallel.wire.Exchange`.
+        communicator: From `communicator.get()`, of several ranks.
+        division: The `Division` of batches.
+
+    Raises:
+        ValueError: In strict mode.
+    """
+    from dseq.parallel.flat import Apart, Flat
+
+    if division.strict:
+        raise ValueError(
+            f"Strict mode, and several threads a rank, sum gradients in full. Received: exchange={exchange!r}. Leave "
+            "out one of the two."
+        )
+    chosen = Apart(communicator, division) if exchange.every else Flat(communicator, division, exchange)
+    _say_once(communicator, f"engine {chosen.name} on {places(communicator)}, {exchange!r}")
+    return chosen
+
+
 def first_possible(name: str, communicator, division, bind) -> Engine:
     """The engine of a name or, where that is not possible, `Flat`; rank 0 says which it is and why, once.
 

@@ -12,6 +12,7 @@ class Nodes:
     """
 
     _local = None
+    _between = False  # not made yet
 
     @property
     def local_rank(self) -> int:
@@ -60,6 +61,19 @@ class Nodes:
         self._node = next(i for i, ranks in enumerate(self._nodes) if self.rank in ranks)
         self._local = local
         self._hop = self._data.Dup()
+
+    def between_nodes(self):
+        """MPI's communicator of the first ranks of nodes, in the order of nodes; None on other ranks.
+
+        All ranks call this; it is made at the first call.
+        """
+        self._connect()
+        if self._between is False:
+            made = self._data.Split(0 if self._local.rank == 0 else self._mpi.UNDEFINED, self.rank)
+            self._between = made if self._local.rank == 0 else None
+            if self._between is not None:
+                made.Set_errhandler(self._mpi.ERRORS_RETURN)
+        return self._between
 
     def sum_on_node(self, array: np.ndarray) -> np.ndarray:
         """Replaces an array by its sum over the ranks of this node, which alone call this.

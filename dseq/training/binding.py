@@ -2,7 +2,7 @@
 
 from dseq import config
 from dseq.optimizers.slots import Slots
-from dseq.parallel import engine
+from dseq.parallel import current, engine
 from dseq.program.memory import Parameters
 from dseq.training.flags import Flags
 
@@ -38,6 +38,9 @@ def bind(model, plan, trainable, world, division) -> tuple:
             optimizer.lower(plan, parameters.params, parameters.grads, lo, hi, chosen.exchange)
         return chosen, parameters, slots
 
+    exchange = getattr(current.get(), "exchange", None)
+    if exchange is not None and world.size > 1:
+        return with_engine(engine.of_exchange(exchange, world, division))
     return engine.first_possible(config.engine, world, division, with_engine)
 
 

@@ -37,6 +37,23 @@ class Compiling:
     def distribution(self, value):
         self._distribution = value
 
+    @property
+    def distribution_in_force(self):
+        """The model's own distribution, or else the one in force; None for all ranks of the job."""
+        return self._distribution or current.get()
+
+    def unite(self, but=None) -> None:
+        """Before weights are looked at: ranks exchange what they have each for themselves; all ranks call this.
+
+        It changes something in steps apart only: `gradient_accumulation_steps`, `dseq.distribution.LocalSGD`.
+
+        Args:
+            but: A session that goes on as it is.
+        """
+        for session in list(self._sessions.values()):
+            if session.training and session is not but:
+                session.unite()
+
     @contextmanager
     def _on_its_ranks(self):
         """A context for one thread, in which the model's own ranks work together; `as` gives their communicator."""

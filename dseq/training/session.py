@@ -10,15 +10,15 @@ from dseq.parallel.tree import Exchange
 from dseq.program import seeds
 from dseq.program.host import Host
 from dseq.program.memory import equalise
-from dseq.program.operand import flat
 from dseq.program.plan import CLOCK, PER_ROW_SCALE, Plan
 from dseq.program.rewriting import rewrite
 from dseq.program.step import Step
+from dseq.training.apart import Parting, apart
 from dseq.training.binding import bind, common_lines
 from dseq.training.data import Feed, conform
 from dseq.training.flags import Flags
 from dseq.training.heed import heed
-from dseq.training.watched import Watched, as_log
+from dseq.training.watched import as_log, watch_inside
 
 SEED, STEP, FIRST_ROW, SHARD, _ = range(len(CLOCK))
 
@@ -94,6 +94,7 @@ class Session:
             section: Name of the method, for messages.
             feed: The arrays of the run.
         """
+        self.model.unite(self)
         if feed.kinds not in self._ready:
             if world.size > 1 and not self._ready:
                 lines = common_lines(self.plan, self.sliced)
@@ -121,10 +122,11 @@ class Session:
 
     def _synchronise(self, world):
         """Gives all ranks rank 0's weights, if on any rank some were set since all had the same."""
-        variables = self.model.variables
-        stale = np.array([not all(v.synchronised for v in variables)], np.float64)
-        if world.allreduce_sum(stale)[0]:
-            equalise(world, variables)
+        if world.allreduce_sum(np.array([self._is_stale()]))[0]:
+            equalise(world, self.model.variables)
+
+    def _is_stale(self):
+        return float(not all(v.synchronised for v in self.model.variables))
 
     def feed(self, x, y=(), weights=None) -> Feed:
         """The arrays of a run, ready to be moved into the step's inputs."""
@@ -183,7 +185,7 @@ class Scored(Session):
         lowered = zip(outputs, self.operands, strict=not alone)
         self.outputs = [output.lower(self.plan, operand, weighted) for output, operand in lowered]
         self._watched = [w for output in self.outputs for w in output.metrics]
-        self._watched += [_watch_inside(self.plan, *given) for given in self.plan.metrics]
+        self._watched += [watch_inside(self.plan, *given) for given in self.plan.metrics]
         for watched in self._watched:
             watched.hold(self.division.first, self.division.last)
         self._local = [w for w in self._watched if w.is_local]
@@ -208,16 +210,20 @@ class Scored(Session):
         self._rows += rows
         if rows == self._scaled_for:
             return
+        weight = self._weigh(rows)
         for output in self.outputs:
             if output.loss is not None:
                 part = 1.0 / output.loss.denominator(*output.counts(feed, order, lo, hi))
-                self.step.set_scale(output.scale, part * output.loss_weight * self.loss_scale)
+                self.step.set_scale(output.scale, part * output.loss_weight * self.loss_scale * weight)
                 self._factors[output.slot] = part * rows
         for operand, per_sample in self.plan.penalties:
             self._factors[operand.start] = 1 if per_sample else rows
         if PER_ROW_SCALE in self.plan.scales:
-            self.step.set_scale(PER_ROW_SCALE, 1 / rows)
+            self.step.set_scale(PER_ROW_SCALE, weight / rows)
         self._scaled_for = rows if self._even else None
+
+    def _weigh(self, rows):
+        return 1.0
 
     def logs(self) -> dict:
         """Loss and metrics over the rows since `reset`, names sorted; called by all ranks."""
@@ -254,7 +260,7 @@ class Scored(Session):
             watched.reset()
 
 
-class Training(Scored):
+class Training(Parting, Scored):
     """Forward, loss, backward, reduction over ranks, update."""
 
     training = True
@@ -266,6 +272,7 @@ class Training(Scored):
         self.trainable = model.trainable_variables
         super().__init__(model, x, y, weighted)
         model._seed = getattr(model, "_seed", None)
+        self._apart = apart(self)
 
     def _memory(self):
         plan = self.plan
@@ -299,6 +306,8 @@ class Training(Scored):
 
     def _synchronise(self, world):
         """The whole arena at once; also what only one rank's script set since the last run."""
+        if self.is_away and not world.allreduce_sum(np.array([self._is_stale()]))[0]:
+            return
         self.engine.broadcast(self.parameters.params)
         in_arena = {id(v) for v in self.parameters.variables}
         for variable in self.model.variables:
@@ -345,10 +354,20 @@ class Training(Scored):
             self.loss_scale, self._scaled_for = scale, None
         self._scale(feed, order, lo, hi)
         self.step.clocks[:, STEP] = optimizer.step_count
-        tail = self._reduced(feed, order, lo, hi)
+        self._feed, batch = feed, (feed, order, lo, hi)
+        self.step_together(batch) if self._apart is None else self._apart.step(hi - lo, batch)
+
+    def step_together(self, batch) -> None:
+        """One step in which the ranks sum gradients.
+
+        Args:
+            batch: What `train` is given.
+        """
+        optimizer = self.model.optimizer
+        tail = self._reduced(*batch)
         if self.plan.faults:
             try:
-                self._check_faults(tail, feed)
+                self._check_faults(tail, self._feed)
             except ValueError:
                 self.engine.drop()
                 raise
@@ -365,6 +384,8 @@ class Training(Scored):
     def _reduced(self, *batch):
         """Computes gradients and sums, and heeds what any rank has to say; returns the sums over all ranks."""
         self._run_batch(*batch)
+        if self._apart is not None:
+            self._apart.bring()
         self.flags.write()
         tail = self.engine.reduce(self.parameters.grads, self.parameters.trainable_size)
         found = self.flags.read(tail)
@@ -377,12 +398,3 @@ class Training(Scored):
         self.parameters.adopt()
         self.recall()
         self.engine.alone(lambda: self.model.optimizer.finalize_variable_values(self.trainable))
-
-
-def _watch_inside(plan, metric, y_true, y_pred, weight):
-    """A metric that a layer's `call` adds to, written into a plan."""
-    from dseq.losses.symbolic import as_labels  # here: it loads `dseq.ops`
-
-    watched = Watched(metric.name, metric, weight is not None)
-    watched.lower(plan, as_labels(plan, metric, y_true, plan.floats(y_pred)), plan.floats(y_pred), flat(weight))
-    return watched

@@ -132,6 +132,7 @@ class Trainer(Compiling):
                     position.batch += 1
                     if session.stopped and not callbacks.has_batch_hooks:
                         break
+                session.unite()
                 if session.stopped:
                     stop(world, self, position, callbacks)
                 logs = session.logs()

@@ -5,6 +5,7 @@ import numpy as np
 from dseq.metrics.lowered import state_operand
 from dseq.metrics.metric import LARGEST_IN_TAIL
 from dseq.metrics.reduction import MeanMetricWrapper
+from dseq.program.operand import flat
 from dseq.program.plan import CLOCK
 
 SHARD = CLOCK.index("shard")
@@ -192,3 +193,20 @@ def as_log(name, result) -> dict:
         return entries
     value = np.asarray(result)
     return {name: float(value.item()) if value.size == 1 else value.copy()}
+
+
+def watch_inside(plan, metric, y_true, y_pred, weight) -> Watched:
+    """A metric that a layer's `call` adds to, written into a plan.
+
+    Args:
+        plan: The plan.
+        metric: The metric.
+        y_true: Operand of the targets.
+        y_pred: Operand of what is compared with them.
+        weight: Operand of weights, or None.
+    """
+    from dseq.losses.symbolic import as_labels  # here: it loads `dseq.ops`
+
+    watched = Watched(metric.name, metric, weight is not None)
+    watched.lower(plan, as_labels(plan, metric, y_true, plan.floats(y_pred)), plan.floats(y_pred), flat(weight))
+    return watched
