@@ -329,7 +329,7 @@ class Model(Trainer, Layer):
         All ranks call it; rank 0 reads, the others receive.
 
         Args:
-            filepath: Path of a `.weights.h5` file, or of an `.h5` file of Keras 1 or 2, of which only the weights count.
+            filepath: Path of a `.weights.h5` file, or of an `.h5` file of Keras 1 or 2; only weights count.
             skip_mismatch: Whether layers that do not fit keep their weights, with a warning, instead of an error.
             by_name: For `.h5` files: whether layers are matched by their names instead of their order.
 

@@ -1,7 +1,8 @@
 """Weights in the layout of Keras 1 and 2 (`.h5`): a group for each layer, in the order of the model's layers.
 
-The attribute `layer_names` of the root lists the groups, `weight_names` of a group its arrays. Files of whole models have
-all that in the group `model_weights`. What is read is a tree `{"layers": [(name, arrays), ...], "own": arrays or None}`.
+The attribute `layer_names` of the root lists the groups, `weight_names` of a group its arrays. Files of whole models
+have all that in the group `model_weights`. What is read is a tree
+`{"layers": [(name, arrays), ...], "own": arrays or None}`.
 """
 
 import h5py
@@ -101,8 +102,8 @@ def assign(tree, model, by_name=False, skip_mismatch=False, warn=None) -> None:
             )
     if problems and not skip_mismatch:
         raise ValueError(
-            f"{problems[0]} File: {tree['file']}; {len(problems)} weight(s) do not fit. Nothing was changed. To load the "
-            "rest, pass `skip_mismatch=True`."
+            f"{problems[0]} File: {tree['file']}; {len(problems)} weight(s) do not fit. Nothing was changed. To load "
+            "the rest, pass `skip_mismatch=True`."
         )
     for problem in problems:
         warn(f"Skipped while loading {tree['file']}: {problem} It keeps its values.")

@@ -4,9 +4,9 @@ python tests/benchmarks/bench_images.py [--torch INTERPRETER] [names]
 
 Forward and backward of a training step: normalisation, activations, pooling, sums of branches, and the gradient of a
 bias. All numbers are processor times, the least over rounds in which every contender runs once, as other programs on
-the machine only add to them. PyTorch runs in an interpreter of its own, which waits while dseq computes. A copy reads as much as it
-writes (`np.copyto`); GB/s count what an operation must at least read and write, were every array too large to stay in
-a cache.
+the machine only add to them. PyTorch runs in an interpreter of its own, which waits while dseq computes. A copy reads
+as much as it writes (`np.copyto`); GB/s count what an operation must at least read and write, were every array too
+large to stay in a cache.
 """
 
 import os

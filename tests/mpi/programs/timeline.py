@@ -17,7 +17,9 @@ def late(x):
     return x
 
 
-model = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(late, gradient=lambda dy, x: dy), keras.layers.Dense(1)])
+model = keras.Sequential(
+    [keras.Input((3,)), keras.layers.Lambda(late, gradient=lambda dy, x: dy), keras.layers.Dense(1)]
+)
 model.compile("sgd", "mse", strict="strict" in sys.argv)
 model.fit(x, x[:, :1], batch_size=8, epochs=2, verbose=0)
 model.fit(x, x[:, :1], batch_size=8, verbose=0)
