@@ -53,13 +53,16 @@ from dseq.layers.preprocessing.image.random_color_degeneration import RandomColo
 from dseq.layers.preprocessing.image.random_color_jitter import RandomColorJitter
 from dseq.layers.preprocessing.image.random_contrast import RandomContrast
 from dseq.layers.preprocessing.image.random_crop import RandomCrop
+from dseq.layers.preprocessing.image.random_erasing import RandomErasing
 from dseq.layers.preprocessing.image.random_flip import RandomFlip
+from dseq.layers.preprocessing.image.random_gaussian_blur import RandomGaussianBlur
 from dseq.layers.preprocessing.image.random_grayscale import RandomGrayscale
 from dseq.layers.preprocessing.image.random_hue import RandomHue
 from dseq.layers.preprocessing.image.random_invert import RandomInvert
 from dseq.layers.preprocessing.image.random_posterization import RandomPosterization
 from dseq.layers.preprocessing.image.random_rotation import RandomRotation
 from dseq.layers.preprocessing.image.random_saturation import RandomSaturation
+from dseq.layers.preprocessing.image.random_sharpness import RandomSharpness
 from dseq.layers.preprocessing.image.random_shear import RandomShear
 from dseq.layers.preprocessing.image.random_translation import RandomTranslation
 from dseq.layers.preprocessing.image.random_zoom import RandomZoom
@@ -189,6 +192,9 @@ __all__ = [
     "RandomColorJitter",
     "RandomContrast",
     "RandomCrop",
+    "RandomErasing",
+    "RandomGaussianBlur",
+    "RandomSharpness",
     "RandomFlip",
     "RandomGrayscale",
     "RandomHue",

@@ -1,7 +1,5 @@
 """Values that come from no tensor: constants with a row for each sample, and random numbers."""
 
-from math import prod
-
 import numpy as np
 
 from dseq.kernels.fill import fill
@@ -69,7 +67,7 @@ class _Drawn(_Sourceless):
             number = 2**20 + (int(self.seed) * 1_000_003 + number) % 2**30
         for_samples, alike = KERNELS[self.kind]
         if y.per_row:
-            plan.forward(for_samples, y.reshape((prod(y.shape),)), plan.clock, number)
+            plan.forward(for_samples, y.reshape((y.size,)), plan.clock, number)
         else:
             plan.forward(alike, flat(y), plan.clock, number)
         return y

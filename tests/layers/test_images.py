@@ -26,6 +26,9 @@ RANDOM = {
     "degeneration": lambda **k: layers.RandomColorDegeneration(0.5, (0, 1), **k),
     "posterization": lambda **k: layers.RandomPosterization((1, 5), (0, 1), **k),
     "solarization": lambda **k: layers.Solarization(0.5, 0.5, (0, 1), **k),
+    "sharpness": lambda **k: layers.RandomSharpness(1.0, (0, 1), **k),
+    "blur": lambda **k: layers.RandomGaussianBlur((0.4, 0.9), (3, 5), value_range=(0, 1), **k),
+    "erasing": lambda **k: layers.RandomErasing((0.4, 0.9), value_range=(0, 1), **k),
     "jitter": lambda **k: layers.RandomColorJitter((0, 1), 0.2, 0.2, 0.6, 0.3, **k),
 }
 each_random = pytest.mark.parametrize("case", RANDOM)
@@ -63,6 +66,7 @@ GRADIENTS = {
     "crop": (RANDOM["crop"], SHAPE),
     "rotation": (lambda **k: layers.RandomRotation(0.2, data_format="channels_first", **k), (2, 4, 3)),
     "contrast": (RANDOM["contrast"], SHAPE),
+    "sharpness": (lambda **k: layers.RandomSharpness(1.0, (-9, 9), "channels_first", **k), (2, 4, 3)),
 }
 
 
@@ -179,22 +183,40 @@ def test_what_is_drawn():
     hues = dseq.ops.image.rgb_to_hsv(layers.RandomHue(0.5)(x) / 255)[:, 0, 0, 0]
     turned = (hues - 1 / 18 + 0.5) % 1 - 0.5  # 200, 100, 50 has a hue of 20 degrees
     assert -0.25 <= turned.min() < -0.24 and 0.24 < turned.max() <= 0.25 and abs(turned.mean()) < 0.02
+    x = np.full((600, 8, 10, 3), 9, "float32")
+    for order in (None, "channels_first"):
+        layer = layers.RandomErasing((0.6, 0.6), (0.25, 0.25), [1, 2, 3], data_format=order)
+        y = layer(x if order is None else x.transpose(0, 3, 1, 2))
+        y = y if order is None else y.transpose(0, 2, 3, 1)
+        erased = (y != 9).all(3)
+        assert set(erased.sum((1, 2))) == {0, 20} and abs(erased.any((1, 2)).mean() - 0.6) < 0.07
+        assert (y[erased] == [1, 2, 3]).all() and len(np.unique(erased, axis=0)) == 1 + 5 * 6
+    x = x[:, :1, :1] * 100 / 9
     bright = layers.Solarization(0.0, (0.0, 1.0))(x)[:, 0, 0, 1]
     assert set(bright) == {100, 155} and abs((bright == 155).mean() - 100 / 255) < 0.07
+
+
+def test_the_order_of_axes_is_kept_in_files():
+    for kind in (layers.RandomContrast, layers.AutoContrast, layers.RandomBrightness):
+        layer = kind(*([0.5] if "Random" in kind.__name__ else []), data_format="channels_first")
+        assert kind.from_config(layer.get_config()).data_format == "channels_first"
+    x = image((2, 3, 4, 5))
+    stretched = layers.AutoContrast(data_format="channels_first")(x)
+    np.testing.assert_allclose([stretched.min((2, 3)), stretched.max((2, 3))], [[[0] * 3] * 2, [[255] * 3] * 2])
 
 
 def test_smaller_images_are_resized_and_one_sample_is_one_image():
     x = image((2, 3, 4, 1))
     for layer in (layers.RandomCrop(6, 3), layers.CenterCrop(6, 3)):
         np.testing.assert_allclose(layer(x), dseq.ops.image.resize(x, (6, 3), crop_to_aspect_ratio=True), rtol=1e-6)
-    steps = LayerHarness(layers.TimeDistributed(layers.RandomFlip(dtype="float32"), dtype="float32"), (7, 2, 2, 1))
-    x, whole = steps.array(steps.inputs[0]).copy(), steps.forward()
-    flipped = (whole != x).any((2, 3, 4))
-    assert flipped.any() and not flipped.all()
-    steps.resize(1)
-    steps.array(steps.inputs[0])[...] = x[2:]
-    steps.step.clock[2] = 2
-    np.testing.assert_array_equal(steps.forward(), whole[2:])
+    x = np.random.default_rng(0).random((3, 7, 2, 2, 1)).astype("float32")
+    for layer in (layers.RandomFlip(), layers.RandomBrightness(0.5)):
+        steps = layers.TimeDistributed(layer)
+        whole = drawn(steps, x)
+        changed = (whole != x).any((2, 3, 4))
+        assert changed.any() and (isinstance(layer, layers.RandomBrightness) or not changed.all())
+        assert len(np.unique(whole - x, axis=0)) == 3
+        np.testing.assert_array_equal(drawn(steps, x[2:], 2), whole[2:])
 
 
 @pytest.mark.parametrize(
@@ -222,6 +244,8 @@ def test_smaller_images_are_resized_and_one_sample_is_one_image():
         (lambda: layers.RandomContrast((0.5, 2)), ValueError, r"in the range \[0, 1\]. Received: factor=\(0.5, 2\)"),
         (lambda: layers.RandomBrightness(0.1, 255), ValueError, "`value_range` argument should be a list of two"),
         (lambda: layers.RandomPosterization(9), ValueError, r"in the range \[1, 8\]"),
+        (lambda: layers.RandomGaussianBlur(kernel_size=4), ValueError, "must be an odd number"),
+        (lambda: layers.RandomErasing(fill_value=[1, 2]), ValueError, "`fill_value` argument should be a number"),
         (lambda: layers.RandomFlip()(np.ones((2, 3))), ValueError, "expected ndim=4"),
         (lambda: layers.RandomGrayscale()(np.ones((2, 3, 3, 2))), ValueError, "Invalid channel size"),
     ],

@@ -25,6 +25,9 @@ LAYERS = [
     layers.Solarization(0.5, 0.5, name="solarization"),
     layers.RandomSaturation(0.8, name="saturation"),
     layers.RandomHue(0.5, name="hue"),
+    layers.RandomSharpness(1.0, name="sharpness"),
+    layers.RandomGaussianBlur(name="blur"),
+    layers.RandomErasing(name="erasing"),
 ]
 
 rng = np.random.default_rng(0)

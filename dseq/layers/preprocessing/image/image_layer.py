@@ -36,6 +36,10 @@ class ImageLayer(Layer):
             return super().__call__(np.asarray(args[0])[None], *args[1:], **kwargs)[0]
         return super().__call__(*args, **kwargs)
 
+    def get_config(self) -> dict:
+        """The constructor's arguments as plain data."""
+        return {**super().get_config(), "data_format": self.data_format}
+
 
 class SizedImageLayer(ImageLayer):
     """A layer that gives images one size.
