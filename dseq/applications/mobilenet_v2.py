@@ -78,8 +78,8 @@ def MobileNetV2(
     if weights == "imagenet":
         if alpha not in TRAINED_WIDTHS:
             raise ValueError(
-                f"If imagenet weights are being loaded, `alpha` must be one of {TRAINED_WIDTHS}. Received: "
-                f"alpha={alpha}"
+                f"If imagenet weights are being loaded, `alpha` must be one of {TRAINED_WIDTHS}. "
+                f"Received: alpha={alpha}"
             )
         if rows != columns or rows not in TRAINED_SIZES:
             rows = 224
