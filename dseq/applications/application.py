@@ -35,12 +35,12 @@ DOCUMENTATION = """{title}.
 """
 
 
-def application(build, title, module, size, files, least=32, top=None, named_pooling=True, head=None, name=None):
+def application(build, title, module, size, files, least=32, top=None, named_pooling=True, head=None):
     """Makes a function of Keras' arguments that builds a network.
 
     Args:
         build: `(x, weights)`: appends the layers to a symbolic tensor of images and returns the features.
-        title: First line of the function's documentation, which begins with the network's name in Keras.
+        title: First line of the function's documentation: the network's name in Keras, a comma, and more.
         module: Module of the function.
         size: Height and width of an image where nobody says otherwise.
         files: `Files` of the weights.
@@ -48,12 +48,12 @@ def application(build, title, module, size, files, least=32, top=None, named_poo
         top: Appends what lies between features and classifier; global average pooling by default.
         named_pooling: Whether the layers of `pooling` have names of their own.
         head: Function that gives more arguments of the classifier's `Dense`.
-        name: Default name of the model; that of the network in small letters if None.
 
     Returns:
         The function.
     """
-    label = title.partition(",")[0].partition(":")[0].split()[0]
+    label = title.partition(",")[0]
+    small = label.lower()
     top = top or (lambda x: layers.GlobalAveragePooling2D(name="avg_pool")(x))
 
     def network(
@@ -64,7 +64,7 @@ def application(build, title, module, size, files, least=32, top=None, named_poo
         pooling=None,
         classes=1000,
         classifier_activation="softmax",
-        name=name or label.lower(),
+        name=small,
     ):
         check_weights(weights, include_top, classes)
         input_shape = image_shape(input_shape, size, least, include_top, weights)
