@@ -54,7 +54,7 @@ class Images(Samples):
         seed=None,
         **options,
     ):
-        self._pillow = _pillow()
+        self._pillow = pillow()
         self.file_paths = [os.fspath(path) for path in paths]
         self.labels = None if labels is None else np.asarray(labels)
         if self.labels is not None and len(self.labels) != len(self.file_paths):
@@ -88,7 +88,7 @@ class Images(Samples):
         return (images,) if self.labels is None else (images, self.labels[numbers])
 
     def _read(self, path):
-        self._pillow = self._pillow or _pillow()
+        self._pillow = self._pillow or pillow()
         try:
             with self._pillow.open(path) as file:
                 pixels = np.asarray(file.convert(MODES[self.color_mode][0]))
@@ -253,7 +253,12 @@ def _targets(numbers, label_mode, classes):
     return numbers[:, None].astype(np.float32) if label_mode == "binary" else numbers
 
 
-def _pillow():
+def pillow():
+    """Pillow's module `Image`, imported when images are read.
+
+    Raises:
+        ImportError: Without Pillow; the message says how to get it.
+    """
     try:
         from PIL import Image
     except ImportError:

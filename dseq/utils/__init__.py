@@ -19,6 +19,7 @@ from dseq.saving.serialization import (
 )
 from dseq.utils.batch_parts import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from dseq.utils.get_file import get_file
+from dseq.utils.image_files import array_to_img, img_to_array, load_img, save_img
 from dseq.utils.normalize import normalize
 from dseq.utils.pad_sequences import pad_sequences
 from dseq.utils.split_dataset import split_dataset
@@ -31,6 +32,7 @@ __all__ = [
     "Progbar",
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -39,13 +41,16 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "image_dataset_from_directory",
+    "img_to_array",
     "is_keras_tensor",
+    "load_img",
     "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
     "plot_model",
     "register_keras_serializable",
+    "save_img",
     "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
