@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -110,6 +111,19 @@ def test_cifar10_says_that_there_is_no_network(monkeypatch, tmp_path):
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     output = run("cifar10_cnn.py", folder=tmp_path, status=1)
     assert "Without a network, put the file at" in output and "Or give an HDF5 file or a folder" in output
+
+
+@pytest.mark.mpi
+def test_transfer_learning_in_two_stages(tmp_path):
+    random = np.random.default_rng(0)
+    with h5py.File(tmp_path / "pictures.h5", "w") as file:
+        file["images"] = random.integers(0, 256, (10, 71, 71, 3)).astype("uint8")
+        file["labels"] = np.arange(10) % 2
+    options = ("--weights", "none", "--batch", 8, "--epochs", 1, 1)
+    output = run("transfer_learning.py", "pictures.h5", *options, ranks=2, folder=tmp_path)
+    assert "the head: 4,098 weights learn" in output and "all of it: 20,811,050 weights learn" in output
+    assert accuracy(output) in (0, 0.5, 1)
+    assert (tmp_path / "transfer.weights.h5").exists()
 
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
