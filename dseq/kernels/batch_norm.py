@@ -62,6 +62,20 @@ def normalize_columns(y, x, table, activation):
 
 
 @kernel
+def normalize_padded(y, x, table, before_d, before_h, before_w, activation):
+    # y (n, d', h', w', c) zeros but for the result in its middle, x (n, d, h, w, c), table (3, width)
+    n, d, h, w, c = x.shape
+    for i in range(n):
+        whole = y[i].reshape(y[i].size)
+        for j in range(whole.size):
+            whole[j] = 0
+        for z in range(d):
+            for r in range(h):
+                row = y[i, before_d + z, before_h + r].reshape(y.shape[3] * c)[before_w * c : (before_w + w) * c]
+                normalize_columns(row.reshape(w, c), x[i, z, r], table, activation)
+
+
+@kernel
 def normalize_channels(y, x, table, activation):
     # y, x (n, c, m), table (3, c)
     bottom, top = bounds(table, activation)

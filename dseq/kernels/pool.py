@@ -63,6 +63,21 @@ def max_write(dx, dy, y, x, kd, kh, kw, sd, sh, sw, bd, bh, bw, activation):
 
 
 @kernel
+def max_backward_bias(db, dy, y, activation):
+    # db (c,), dy, y (n, c): the sum over pixels of what max_backward makes of dy, as each maximum is one value
+    zero = dy.dtype.type(0)
+    bottom, top = bounds(y, activation)
+    for i in range(y.shape[0]):
+        largest, given = y[i], dy[i]
+        if activation == NONE:
+            for j in range(db.size):
+                db[j] += given[j]
+        else:
+            for j in range(db.size):
+                db[j] += zero if largest[j] <= bottom or largest[j] >= top else given[j]
+
+
+@kernel
 def _max_gradient(dx, dy, y, x, left, kd, kh, kw, sd, sh, sw, bd, bh, bw, activation, writes):
     # of one image; left (c,)
     zero = dy.dtype.type(0)

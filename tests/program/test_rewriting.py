@@ -153,6 +153,18 @@ def test_one_padding_for_two_convolutions():
     check_same(build, *rewriting.REWRITES)
 
 
+def test_normalization_writes_where_margins_are():
+    def build(x):
+        y = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(4, 1)(x)))
+        y = layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(y))
+        return pooled(layers.Add()([y, layers.Conv2D(4, 2, padding="same")(y)]))
+
+    text = listing(model_of(build), Training)
+    assert text.count("normalize_padded") == 1 and text.count("normalize_columns") == 1 == text.count("pad_forward")
+    check_same(build, "activation", "margins")
+    check_same(build, *rewriting.REWRITES)
+
+
 def test_unread_values_are_not_computed():
     plan = Plan(dtype="float64")
     x = plan.input("x", (3,))
@@ -243,6 +255,7 @@ def test_maxima_of_an_activation():
 
     text = listing(model_of(build), Training)
     assert "relu_in_place" not in text and "clipped_line_in_place" not in text and text.count("max_write") == 2
+    assert text.count("max_backward_bias") == 2
     check_same(build, "activation", "pooling")
     check_same(build, *rewriting.REWRITES)
 

@@ -11,7 +11,7 @@ from dseq.program.rewriting.epilogues import fuse_activations
 from dseq.program.rewriting.folding import fold_normalizations, hoist
 from dseq.program.rewriting.gradients import add_in_place, zero_late
 from dseq.program.rewriting.normalizations import fuse_backward
-from dseq.program.rewriting.padding import share_padding
+from dseq.program.rewriting.padding import normalize_into_margins, share_padding
 from dseq.program.rewriting.pooling import gate_pooling
 from dseq.program.rewriting.unread import drop_unread
 
@@ -22,6 +22,7 @@ REWRITES = {
     "folding": fold_normalizations,
     "normalization": fuse_backward,
     "pooling": gate_pooling,
+    "margins": normalize_into_margins,
     "gradients": add_in_place,
     "zeros": zero_late,
     "once": hoist,

@@ -1,8 +1,10 @@
-"""The gradient of an activation is taken from the fewer values that were pooled from its result."""
+"""The gradient of an activation, and of a bias before it, is taken from the fewer values pooled from its result."""
 
+from dseq.kernels.dense import dense_backward_bias
 from dseq.kernels.epilogue import NONE
-from dseq.kernels.pool import max_backward, max_write
+from dseq.kernels.pool import max_backward, max_backward_bias, max_write
 from dseq.kernels.rectifier import clipped_line_backward, relu_backward
+from dseq.program.operand import matrix
 from dseq.program.rewriting.epilogues import code_of
 from dseq.program.rewriting.gradients import can_be_one
 
@@ -32,3 +34,8 @@ def _gate(draft, call, code):
         draft.replace(pool, max_backward, (*pool.args[:-1], code), max_write)
     draft.remove(call)
     draft.move(inner, outer)
+    if len(pools) == 1:
+        _, dy, y, *_ = pools[0].args
+        for user in draft.users(outer):
+            if user.kernel is dense_backward_bias:
+                draft.replace(user, max_backward_bias, (user.args[0], matrix(dy), matrix(y), code))
