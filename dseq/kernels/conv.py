@@ -137,7 +137,7 @@ def conv_transpose_kernel(wt, w):
 
 @kernel
 def taps_of(at, size, outputs, stride, dilation, step):
-    # The first and the last tap t < size with at = t * dilation + stride * (one of the outputs); none: size and size - 1.
+    # The first and the last tap t < size with at = t * dilation + stride * (one of the outputs); or size, size - 1
     first = max(0, -((stride * (outputs - 1) - at) // dilation))
     while first < size and (at - first * dilation) % stride != 0:
         first += 1

@@ -98,6 +98,8 @@ def contract(
     sources, targets = carray(row_words(pointer), (LONGEST,)), carray(row_words(pointer), (LONGEST,))
     runs, joined = carray(run_words(pointer), (3 * DEPTH,)), carray(run_words(pointer), (3 * DEPTH,))
     far = 1 if n * m * size > FAR else 0
+    # Whether rows of A come from memory and share little with each other.
+    fresh = 1 if step == 1 and n * a3 * size > FAR and 4 * a3 >= k else 0
     blocks = max(1, (k + DEPTH - 1) // DEPTH)
     piece = max(1, ((k + blocks - 1) // blocks + lanes - 1) // lanes * lanes)
     parts = max(1, (n * size + PART - 1) // PART)
@@ -124,6 +126,12 @@ def contract(
                 rb0 * size, rb1 * size, rb2 * size, by,
             )  # fmt: skip
             fewer = join_runs(joined, runs, pieces)
+            soon, soon_row, soon_step = 0, 0, 0
+            if fresh != 0 and k0 + depth >= k:
+                # The rows of the next tile, from where the last run begins.
+                span = (sources[rows - 1] - sources[0]) // max(1, rows - 1)
+                soon_row, soon_step = span, max(1, HIGHEST * span // depth)
+                soon = sources[0] + HIGHEST * span + runs[3 * pieces - 3]
             for j0 in range(0, m, width):
                 columns = min(width, m - j0)
                 column = j0 * size
@@ -150,7 +158,7 @@ def contract(
                 if columns == width:
                     wide_panel(
                         pointer, row_a, row_c, rows, table, count, step * size, right, ahead, packed,
-                        from_row, column, columns, far, copy,
+                        from_row, column, columns, far, soon if j0 == 0 else 0, soon_row, soon_step, copy,
                     )  # fmt: skip
                 else:
                     for j in range(0, columns, lanes):
@@ -158,7 +166,7 @@ def contract(
                             from_row = origin + column + j * size
                         narrow_panel(
                             pointer, row_a, row_c, rows, table, count, step * size, right + j * size, ahead, packed,
-                            from_row, column + j * size, columns - j, 0, 0,
+                            from_row, column + j * size, columns - j, 0, 0, 0, 0, 0,
                         )  # fmt: skip
             origin = ITSELF
         if activation != 0:

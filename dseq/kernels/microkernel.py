@@ -44,6 +44,9 @@ class Product(NamedTuple):
     column: ir.Value  # bytes from the addresses in the table to this panel of C
     columns: ir.Value  # narrow panels only
     far: ir.Value  # wide panels only: whether C is too large for L2, so that it is fetched ahead
+    soon: ir.Value  # wide panels only: 0, or where the rows of A after the next tile are: L2 gets them, piece by piece
+    soon_row: ir.Value
+    soon_step: ir.Value
     copy: ir.Value  # wide panels only: 0, or where the first tile copies B for the others
 
 
@@ -60,7 +63,7 @@ class Panel(Emitter):
             place = builder.add(place, offset)
         return builder.load(builder.inttoptr(place, POINTER), align=8, typ=WORD)
 
-    def tile(self, builder, product, rows, vectors, mask, copies=False, fetches=False):
+    def tile(self, builder, product, rows, vectors, mask, copies=False, fetches=None):
         """One register tile of C; the builder is left after its stores."""
         function, places = builder.function, [word(v * BYTES) for v in range(vectors)]
         tile = [(i, j) for i in range(rows) for j in range(vectors)]
@@ -83,7 +86,7 @@ class Panel(Emitter):
 
         builder.branch(run_loop)
         builder.position_at_end(run_loop)
-        run, followed, copied, *outer = phis([word(0), product.b, product.copy, *first], entry)
+        run, followed, copied, soon, *outer = phis([word(0), product.b, product.copy, product.soon, *first], entry)
         where = builder.add(product.runs, builder.mul(run, word(RUN)))
         begin, length, beside = (self.entry(builder, where, word(n)) for n in (0, 8, 16))
         end = builder.add(begin, length)
@@ -92,7 +95,7 @@ class Panel(Emitter):
         builder.branch(depth_loop)
 
         builder.position_at_end(depth_loop)
-        offset, b_row, place, *sums = phis([begin, b_begin, copied, *outer], run_loop)
+        offset, b_row, place, asked, *sums = phis([begin, b_begin, copied, soon, *outer], run_loop)
         b_mask = mask if MASKED_LOADS else None
         right = [self.load(builder, builder.add(b_row, j), b_mask) for j in places]
         if copies:
@@ -100,7 +103,9 @@ class Panel(Emitter):
                 self.store(builder, value, builder.add(place, j))
                 # The next panel's part of this row is on the same page, but too far for the hardware to foresee.
                 self.prefetch(builder, builder.add(builder.add(b_row, j), word(vectors * BYTES)), write=0, level=2)
-        if fetches:
+        if fetches == "rows":
+            self.prefetch(builder, asked, write=0, level=2)
+        elif fetches == "columns":
             ahead = builder.add(offset, builder.mul(product.step, word(AHEAD)))
             for i in (0, rows - 1):
                 self.prefetch(builder, builder.add(heads[i], ahead), write=0, level=3)
@@ -111,14 +116,14 @@ class Panel(Emitter):
             left = self.broadcast(builder, left)
             new += [self.multiply_add(builder, left, right[j], sums[i * vectors + j]) for j in range(vectors)]
         following = [builder.add(offset, product.step), builder.add(b_row, product.ldb)]
-        following += [builder.add(place, word(vectors * BYTES)), *new]
-        for phi, value in zip([offset, b_row, place, *sums], following, strict=True):
+        following += [builder.add(place, word(vectors * BYTES)), builder.add(asked, product.soon_step), *new]
+        for phi, value in zip([offset, b_row, place, asked, *sums], following, strict=True):
             phi.add_incoming(value, depth_loop)
         builder.cbranch(builder.icmp_signed("!=", following[0], end), depth_loop, run_end)
 
         builder.position_at_end(run_end)
         next_run = builder.add(run, word(1))
-        for phi, value in zip([run, followed, copied, *outer], [next_run, *following[1:3], *new], strict=True):
+        for phi, value in zip([run, followed, copied, soon, *outer], [next_run, *following[1:4], *new], strict=True):
             phi.add_incoming(value, run_end)
         after = function.append_basic_block("after")
         builder.cbranch(builder.icmp_signed("<", next_run, product.pieces), run_loop, after)
@@ -135,9 +140,9 @@ class Panel(Emitter):
         mask = self.first_lanes(builder, product.columns) if masked else None
         highest = TILE.rows[0]
 
-        def tile(height, i, product, copies=False, fetches=False):
+        def tile(height, i, product, copies=False, fetches=None):
             moved = {name: builder.add(getattr(product, name), builder.mul(i, word(WORDS))) for name in TABLES}
-            product = product._replace(**moved)
+            product = product._replace(**moved, soon=builder.add(product.soon, builder.mul(i, product.soon_row)))
             if not masked and height == highest:
                 with builder.if_then(builder.icmp_signed("!=", product.far, word(0))):
                     # The loads of the next tile of C would stall its first multiply-adds.
@@ -182,11 +187,16 @@ class Panel(Emitter):
                 tile(height, i, product)
             else:
                 # Down a column of A each k is on another line, often one that L1 cannot keep beside the others.
-                with builder.if_else(builder.icmp_signed("==", product.step, word(self.size))) as (along, down):
-                    with along:
+                down = builder.icmp_signed("!=", product.step, word(self.size))
+                soon = builder.icmp_signed("!=", product.soon, word(0))
+                with builder.if_else(builder.or_(down, soon)) as (fetching, plain):
+                    with fetching, builder.if_else(down) as (columns, along):
+                        with columns:
+                            tile(height, i, product, fetches="columns")
+                        with along:
+                            tile(height, i, product, fetches="rows")
+                    with plain:
                         tile(height, i, product)
-                    with down:
-                        tile(height, i, product, fetches=True)
             i.add_incoming(further, builder.block)
             builder.branch(test)
             builder.position_at_end(after)
@@ -210,7 +220,7 @@ def _narrow(emitter, builder, _, *product):
 
 @primitive(twin=None)
 def wide_panel(
-    typingctx, like, rows, targets, count, runs, pieces, step, b, ldb, packed, start, column, columns, far, copy
+    typingctx, like, rows, targets, count, runs, pieces, step, b, ldb, packed, start, column, columns, far, soon, soon_row, soon_step, copy
 ):
     """C of any number of rows, as wide as a register tile; `like` is an array or a pointer of the element type."""
     return emits(Panel, _wide, len(Product._fields))(like)
@@ -218,7 +228,7 @@ def wide_panel(
 
 @primitive(twin=None)
 def narrow_panel(
-    typingctx, like, rows, targets, count, runs, pieces, step, b, ldb, packed, start, column, columns, far, copy
+    typingctx, like, rows, targets, count, runs, pieces, step, b, ldb, packed, start, column, columns, far, soon, soon_row, soon_step, copy
 ):
     """C of any number of rows and at most one vector of columns."""
     return emits(Panel, _narrow, len(Product._fields))(like)
