@@ -126,9 +126,30 @@ def test_transfer_learning_in_two_stages(tmp_path):
     assert (tmp_path / "transfer.weights.h5").exists()
 
 
+@pytest.mark.mpi
+def test_insitu_learns_from_the_simulation(tmp_path):
+    pytest.importorskip("mpi4py")
+    outputs = [run("insitu.py", "--windows", 120, ranks=ranks, folder=tmp_path) for ranks in (1, 2)]
+    for output in outputs:
+        losses = [float(value) for value in re.findall(r"^window \d+: loss ([\d.]+)", output, flags=re.MULTILINE)]
+        errors = [int(value) for value in re.findall(r"error (\d+)%", output)]
+        assert len(losses) == 6 and losses[-1] < losses[0] / 2 and errors[-1] < 60, output
+
+
+@pytest.mark.mpi
+def test_ensemble_trains_members_beside_each_other(tmp_path):
+    pytest.importorskip("mpi4py")
+    output = run("ensemble.py", "--members", 2, "--epochs", 6, ranks=3, folder=tmp_path)
+    assert sorted(re.findall(r"member (\d), (\d) rank", output)) == [("0", "2"), ("1", "1")]
+    members = [float(value) for value in re.findall(r"rank\(s\): test accuracy ([\d.]+)", output)]
+    assert accuracy(output, "ensemble of 2: test accuracy ") >= max(0.9, min(members)), output
+
+
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
 def test_docstring_is_the_commands_one_types(example):
     text = example.read_text()
     commands = re.findall(r"^    (?:mpirun -n \d+ )?python (\S+)", text, flags=re.MULTILINE)
     assert len(commands) >= 2 and set(commands) == {f"examples/{example.name}"}
+    if "import MPI" in text:
+        return  # a script with communicators of its own
     assert not re.search(r"\brank\b *[=!]=|MPI\.|communicator|barrier|bcast", text.partition('"""\n\n')[2])

@@ -5,8 +5,6 @@ default: all change results. Where ranks share a node, these are summed first, i
 exchange.
 """
 
-from itertools import pairwise
-
 import numpy as np
 
 from dseq.kernels import wire as kernels
@@ -148,26 +146,25 @@ class HalfWire(Wire):
         name = {"float16": "half", "bfloat16": "bfloat"}[dtype]
         self._pack, self._unpack = getattr(kernels, f"pack_{name}"), getattr(kernels, f"unpack_{name}")
         self._add = getattr(kernels, f"sum_{name}")
-        self._block, self._size = np.zeros(kernels.BLOCK, np.float32), None
+        self._block, self._packed = np.zeros(kernels.BLOCK, np.float32), None
 
     def _prepare(self, size):
-        comm = self._between
-        cuts = [size * i // (comm.size * UNIT) * UNIT for i in range(comm.size)] + [size]
-        lo, hi = cuts[comm.rank : comm.rank + 2]
-        self._own, self._size = slice(lo, hi), size
-        self._packed = np.zeros(size, np.uint16)
-        self._rows = np.zeros((comm.size, hi - lo), np.uint16)
-        counts, kind = [b - a for a, b in pairwise(cuts)], self._mpi.UINT16_T
-        self._scatter = [self._packed, counts, cuts[:-1], kind], [self._rows, [hi - lo] * comm.size, None, kind]
-        self._collect = [self._packed, counts, cuts[:-1], kind]
+        comm, kind = self._between, self._mpi.UINT16_T
+        # Parts of one length: MPI libraries are several times slower where lengths may differ.
+        part = -(-size // (comm.size * UNIT)) * UNIT
+        self._all = np.zeros(comm.size * part, np.uint16)
+        self._packed, self._own = self._all[:size], self._all[comm.rank * part :][:part]
+        self._rows = np.zeros((comm.size, part), np.uint16)
+        self._scatter = [self._all, part, kind], [self._rows, part, kind]
+        self._collect = [self._all, part, kind]
 
     def exchange(self, array):
-        if array.size != self._size:
+        if self._packed is None or array.size != self._packed.size:
             self._prepare(array.size)
         self._pack(self._packed, array)
-        self._between.Alltoallv(*self._scatter)
-        self._add(self._packed[self._own], self._rows, self._block)
-        self._between.Allgatherv(self._mpi.IN_PLACE, self._collect)
+        self._between.Alltoall(*self._scatter)
+        self._add(self._own, self._rows, self._block)
+        self._between.Allgather(self._mpi.IN_PLACE, self._collect)
         self._unpack(array, self._packed)
 
 
