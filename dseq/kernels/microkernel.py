@@ -220,7 +220,25 @@ def _narrow(emitter, builder, _, *product):
 
 @primitive(twin=None)
 def wide_panel(
-    typingctx, like, rows, targets, count, runs, pieces, step, b, ldb, packed, start, column, columns, far, soon, soon_row, soon_step, copy
+    typingctx,
+    like,
+    rows,
+    targets,
+    count,
+    runs,
+    pieces,
+    step,
+    b,
+    ldb,
+    packed,
+    start,
+    column,
+    columns,
+    far,
+    soon,
+    soon_row,
+    soon_step,
+    copy,
 ):
     """C of any number of rows, as wide as a register tile; `like` is an array or a pointer of the element type."""
     return emits(Panel, _wide, len(Product._fields))(like)
@@ -228,7 +246,25 @@ def wide_panel(
 
 @primitive(twin=None)
 def narrow_panel(
-    typingctx, like, rows, targets, count, runs, pieces, step, b, ldb, packed, start, column, columns, far, soon, soon_row, soon_step, copy
+    typingctx,
+    like,
+    rows,
+    targets,
+    count,
+    runs,
+    pieces,
+    step,
+    b,
+    ldb,
+    packed,
+    start,
+    column,
+    columns,
+    far,
+    soon,
+    soon_row,
+    soon_step,
+    copy,
 ):
     """C of any number of rows and at most one vector of columns."""
     return emits(Panel, _narrow, len(Product._fields))(like)
