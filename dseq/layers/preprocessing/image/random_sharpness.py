@@ -13,8 +13,8 @@ from dseq.ops.selection import clip
 class RandomSharpness(RandomImageLayer):
     """Mixes each image with a smoothed one by a share of its own in training; nothing happens in inference.
 
-    `x + (1 - 2 f) (smooth - x)`: for f = 0 the image is blurred, for 0.5 it stays, for 1 it is sharpened. To smooth, each
-    pixel counts 5 times and its eight neighbours once; beyond the border they are 0.
+    `x + (1 - 2 f) (smooth - x)`: for f = 0 the image is blurred, for 0.5 it stays, for 1 it is sharpened. To smooth,
+    each pixel counts 5 times and its eight neighbours once; beyond the border they are 0.
 
     Args:
         factor: Two numbers in [0, 1] between which f is drawn, or one, f, for (0, f).
@@ -52,8 +52,8 @@ class _Neighbours(Function):
         return images
 
     def write(self, plan, images):
-        axis = 1 if self.first else 0
-        for axis, size in enumerate(images.shape[axis : axis + 2], axis):
+        for axis in (1, 2) if self.first else (0, 1):
+            size = images.shape[axis]
             places = np.arange(size) + np.array([[-1], [0], [1]])
             inside = (places >= 0) & (places < size)
             images = stretched(plan, images, axis, places.clip(0, size - 1), inside.astype("float64"))
