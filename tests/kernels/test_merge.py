@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from dseq.kernels.dot import inner_backward, inner_forward, normalize_backward, normalize_forward, products
+from dseq.kernels.epilogue import NONE, RELU, RELU6
 from dseq.kernels.merge import (
     accumulate,
     add_forward,
+    assign,
     choice_backward,
     columns_backward,
     columns_forward,
@@ -38,7 +40,10 @@ def draw(seed, dtype, *shapes):
 def test_forward_writes(size, dtype):
     a, b = draw(size, dtype, size, size)
     for kernel, compute in (
-        (add_forward, np.add),
+        (lambda y, a, b: add_forward(y, a, b, NONE), np.add),
+        (lambda y, a, b: add_forward(y, a, b, RELU), lambda a, b: np.maximum(a + b, 0)),
+        (lambda y, a, b: add_forward(y, a, b, RELU6), lambda a, b: np.clip(a + b, 0, 6)),
+        (lambda y, a, b: assign(y, a), lambda a, b: a),
         (subtract_forward, np.subtract),
         (multiply_forward, np.multiply),
         (maximum_forward, np.maximum),
