@@ -64,14 +64,19 @@ def write_flags(flags, stop, strayed, sums, grads, lo, hi, words, first, last):
     return found
 
 
-@kernel
-def read_flags(flags, size):
-    # flags (FLAGS,) summed over ranks: returns bits 1 if any rank stops, 2 if any has found something that is not
-    # finite, 4 if any has strayed, 8 if checksums differ
+@kernel(fastmath={"reassoc"})
+def read_flags(tail, first, size):
+    # tail (first + FLAGS,) summed over ranks, other sums first: returns bits 1 if any rank stops, 2 if any sum is not
+    # finite or any rank has found something that is not, 4 if any has strayed, 8 if checksums differ
+    zero = tail.dtype.type(0)
+    bad = zero
+    for i in range(first):
+        bad += tail[i] * zero
+    flags = tail[first:]
     found = 0
     if flags[STOP] != 0:
         found += 1
-    if flags[BAD] != 0:
+    if flags[BAD] != 0 or bad != zero:
         found += 2
     if flags[STRAYED] != 0:
         found += 4

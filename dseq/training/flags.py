@@ -14,10 +14,12 @@ from dseq import config
 from dseq.kernels.base import JIT
 from dseq.kernels.checksum import BAD as BAD_SLOT
 from dseq.kernels.checksum import FLAGS, checksum, read_flags, write_flags
+from dseq.kernels.checksum import STOP as STOP_SLOT
+from dseq.kernels.checksum import STRAYED as STRAYED_SLOT
 from dseq.parallel import signals
 
 STOPS, BAD, STRAYED, DIFFERS = 1, 2, 4, 8  # bits of what `Flags.read` returns
-LEAST = 1024  # elements that are looked at in a step at least: less saves no time
+LEAST = 4096  # elements that are looked at in a step at least: less saves no time
 
 
 class Flags:
@@ -32,12 +34,14 @@ class Flags:
         whole_gradients: Whether gradients are used as they are; not if they are scaled, when infinity is expected.
 
     Attributes:
-        bad: Whether this rank itself has found something that is not finite in its last step.
+        bad: Whether this rank itself has found something that is not finite when it looked last.
+        looked: Whether that was in the last step.
+        must_look: Whether to look in the next step, whichever it is.
     """
 
     def __init__(self, world, plan, engine, parameters, slots, whole_gradients=True):
         self.world, self.parameters, self.slots = world, parameters, slots
-        self.bad = 0
+        self.bad, self.looked, self.must_look = 0, False, False
         self._first = plan.tail_size
         self._own = parameters.tails[0, plan.tail_size :]
         self._sums, self._others = parameters.tails[0, : plan.tail_size], parameters.tails[1:, : plan.tail_size]
@@ -50,6 +54,9 @@ class Flags:
             arrays = [parameters.params, *slots.blocks] if replicated and config.check_every else []
             looked_at = parameters.trainable_size if whole_gradients else 0
             self._turns = _turns(arrays, looked_at, config.check_every or 1)
+        # What is soon looked at as a whole need not be looked at in every step.
+        self._stride, self._steps = max(1, config.check_every // len(self._turns)), 0
+        if self.width(world):
             world.on_node_first(self._compile)
 
     @staticmethod
@@ -62,14 +69,22 @@ class Flags:
             for turn in self._turns:
                 write_flags(np.zeros(FLAGS, self._own.dtype), 0, 0, self._sums, self._grads, 0, 0, turn[2], 0, 0)
                 checksum(turn[2], 0, 0)
-            read_flags(np.zeros(FLAGS, self._own.dtype), 1)
+            read_flags(np.zeros(FLAGS, self._own.dtype), 0, 1)
 
     def write(self) -> None:
         """Writes what this rank has to say, between the step's computation and its reduction."""
         if self.world.size == 1:
             return
-        lo, hi, words, first, last = self._turns[self._turn]
         strayed = self._shared and (self.parameters.strayed or self.slots.strayed)
+        self._steps += 1
+        self.looked = self.must_look or self._steps % self._stride == 0
+        if not self.looked:  # all slots are 0, as sums are before a step
+            if strayed or signals.asked:
+                self._own[STOP_SLOT], self._own[STRAYED_SLOT] = int(signals.asked != 0), int(strayed)
+            return
+        self.must_look = False
+        lo, hi, words, first, last = self._turns[self._turn]
+        self._turn = (self._turn + 1) % len(self._turns)
         self.bad = write_flags(
             self._own, int(signals.asked != 0), int(strayed), self._sums, self._grads, lo, hi, words, first, last
         )
@@ -87,8 +102,7 @@ class Flags:
         """
         if self.world.size == 1:
             return STOPS if signals.asked else 0
-        self._turn = (self._turn + 1) % len(self._turns)
-        return read_flags(tail[self._first :], self.world.size)
+        return read_flags(tail, self._first, self.world.size)
 
 
 def _turns(arrays, gradients, every):

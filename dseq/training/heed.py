@@ -14,7 +14,7 @@ def heed(session, found, batch) -> bool:
         batch: The batch, as `session.train` got it.
 
     Returns:
-        Whether gradients were computed with other weights than all ranks have now.
+        Whether the step must be computed anew: with the weights that all ranks have now, or to look more closely.
 
     Raises:
         ReplicasDiffer: If ranks have different weights, and `DSEQ_DESYNC` does not say to restore them.
@@ -29,6 +29,10 @@ def heed(session, found, batch) -> bool:
     if found & DIFFERS:
         return replicas.settle(session)
     if found & BAD and not session.pointed:
+        if session.repeatable and not session.flags.looked:
+            session.flags.must_look = True
+            session.engine.drop()
+            return True
         session.pointed = True
         _point_at_bad(session, batch)
     return False

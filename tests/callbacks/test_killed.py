@@ -34,7 +34,7 @@ SCRIPT = """
         parts = [layers.Dense(64, "relu"), layers.Dropout(0.3), layers.Dense(3, "softmax")]
         model = keras.Sequential([keras.Input((5,)), *parts])
         model.compile("adam", "sparse_categorical_crossentropy")
-        model.fit(x, y, batch_size=5, epochs=3, verbose=0, callbacks=list(callbacks))
+        model.fit(x, y, batch_size=5, epochs=2, verbose=0, callbacks=list(callbacks))
         return model
 
 
@@ -99,4 +99,4 @@ def test_the_last_backup_always_loads(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     kills, places, left = done.stdout.splitlines()[-1].split(maxsplit=2)
-    assert int(kills) >= 8 and int(places) >= 4 and left.strip() == "[]", done.stdout
+    assert int(kills) >= 5 and int(places) >= 3 and left.strip() == "[]", done.stdout

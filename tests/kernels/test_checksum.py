@@ -61,15 +61,17 @@ def flags(values, stop=0, strayed=0, sums=(0.0,), grads=(0.0,)):
 
 def test_sums_over_ranks():
     same = [flags(words("float32")) for _ in range(3)]
-    assert read_flags(np.sum(same, 0), 3) == 0
+    assert read_flags(np.sum(same, 0), 0, 3) == 0
     assert set(same[0][FIRST_BIT:]) == {0, 1} and not same[0][[STOP, BAD, STRAYED]].any()
-    assert read_flags(same[0] + same[1] + flags(words("float32"), stop=1), 3) == 1
-    assert read_flags(same[0] + same[1] + flags(words("float32"), sums=[1, np.inf]), 3) == 2
-    assert read_flags(same[0] + same[1] + flags(words("float32"), grads=[np.nan, 1]), 3) == 2
-    assert read_flags(flags(words("float32"), strayed=1, stop=1) + same[1] + same[2], 3) == 5
+    assert read_flags(same[0] + same[1] + flags(words("float32"), stop=1), 0, 3) == 1
+    assert read_flags(same[0] + same[1] + flags(words("float32"), sums=[1, np.inf]), 0, 3) == 2
+    assert read_flags(same[0] + same[1] + flags(words("float32"), grads=[np.nan, 1]), 0, 3) == 2
+    assert read_flags(flags(words("float32"), strayed=1, stop=1) + same[1] + same[2], 0, 3) == 5
+    for value, found in ((1.0, 0), (np.inf, 2), (np.nan, 2)):  # what no rank has looked for is in the sums
+        assert read_flags(np.append(np.float32([2, value]), np.sum(same, 0)), 2, 3) == found
 
 
 def test_all_ranks_see_a_difference_whose_mean_is_one_of_them():
     """5 on one rank, 4 and 6 on the others: compared with the mean, the first would not see it."""
     ranks = [flags(np.array([value], "i4")) for value in (5, 4, 6)]
-    assert read_flags(np.sum(ranks, 0), 3) == 8
+    assert read_flags(np.sum(ranks, 0), 0, 3) == 8

@@ -13,7 +13,7 @@ def said(done):
 
 
 def test_weights_that_differ_end_the_job():
-    done = run(PROGRAM, 2, env={"DSEQ_CHECK_EVERY": "3"})
+    done = run(PROGRAM, 2, env={"DSEQ_CHECK_EVERY": "3", "DSEQ_ENGINE": "flat"})
     assert done.returncode == 87, done.stderr
     assert len(said(done)) == 1 and done.tracebacks == 1, done.stderr
     assert "'sequential/second/kernel' on rank 1 (" in done.stderr
@@ -22,7 +22,11 @@ def test_weights_that_differ_end_the_job():
 
 
 def test_weights_that_differ_become_those_of_most_ranks():
-    done = run(PROGRAM, 3, env={"DSEQ_CHECK_EVERY": "3", "DSEQ_DESYNC": "restore"})
+    done = run(
+        PROGRAM,
+        3,
+        env={"DSEQ_CHECK_EVERY": "3", "DSEQ_DESYNC": "restore", "DSEQ_ENGINE": "node", "DSEQ_NODE_RANKS": "2"},
+    )
     assert done.returncode == 0 and "together to the end" in done.stdout, done.stderr
     one, two, spoilt = said(done)
     assert "'sequential/second/kernel' on rank 2" in one and "All ranks take what rank 0 has." in one
