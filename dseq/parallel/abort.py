@@ -235,8 +235,7 @@ def _exit_at_once(status, /):
         text = f"ended by os._exit({status}) while other ranks go on: ending the job"
         if threading.current_thread() is not threading.main_thread():
             end(text, status)
-        world = _world_at_exit(PATIENCE)
-        if world is not None and world.size > 1 and not world.leave(PATIENCE):
+        if not _leave(PATIENCE):
             end(text, status)
     _os_exit(status)
 

@@ -82,7 +82,7 @@ class Objects:
         if self.rank == root:
             return value
         if not fine:
-            raise received
+            raise _of_rank(root, received)
         return received
 
     def on_node_first(self, function):
@@ -113,9 +113,16 @@ class Objects:
         errors = self.allgather_object(None if error is None else _pickled(False, error))
         if error is not None:
             raise error
-        for other in errors:
+        for rank, other in enumerate(errors):
             if other is not None:
-                raise pickle.loads(other)[1]
+                raise _of_rank(rank, pickle.loads(other)[1])
+
+
+def _of_rank(rank, error):
+    """The exception of another rank, whose traceback says so (from Python 3.11 on)."""
+    if hasattr(error, "add_note"):
+        error.add_note(f"Raised on rank {rank}.")
+    return error
 
 
 def _pickled(fine, value):
