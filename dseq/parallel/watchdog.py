@@ -133,7 +133,9 @@ class Watchdog:
                 return
         judges = [rank for rank in sorted(answers) if rank not in guilty] or sorted(answers)
         turn = judges.index(self.rank) if self.rank in judges else len(judges)
-        if now - self._asked > turn * self.patience / 2:
+        for letter in self.letters.receive(0):
+            self._read(letter)
+        if self._verdict is None and now - self._asked > turn * self.patience:
             self._judge(guilty, answers)
 
     def _guilty(self, answers):
