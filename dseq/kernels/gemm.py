@@ -98,8 +98,8 @@ def contract(
     sources, targets = carray(row_words(pointer), (LONGEST,)), carray(row_words(pointer), (LONGEST,))
     runs, joined = carray(run_words(pointer), (3 * DEPTH,)), carray(run_words(pointer), (3 * DEPTH,))
     far = 1 if n * m * size > FAR else 0
-    # Whether rows of A come from memory and share little with each other.
-    fresh = 1 if step == 1 and n * a3 * size > FAR and 4 * a3 >= k else 0
+    # Whether rows of A come from memory, share little with each other and leave little out between them.
+    fresh = 1 if step == 1 and n * a3 * size > FAR and a3 <= k <= 4 * a3 else 0
     blocks = max(1, (k + DEPTH - 1) // DEPTH)
     piece = max(1, ((k + blocks - 1) // blocks + lanes - 1) // lanes * lanes)
     parts = max(1, (n * size + PART - 1) // PART)
