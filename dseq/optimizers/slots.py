@@ -4,7 +4,7 @@ import weakref
 
 import numpy as np
 
-from dseq.program.memory import offsets
+from dseq.program.memory import equalise, offsets
 
 
 class Slots:
@@ -75,6 +75,17 @@ class Slots:
             optimizer.move(self._blocks, self if self.shared else None)
             optimizer.home = self if self.shared else None
             self._seen = optimizer.slots
+
+    def equalise(self, world) -> None:
+        """Gives all ranks rank 0's values of what a script has set on any rank; all ranks together.
+
+        Args:
+            world: The communicator.
+        """
+        if not self.shared:  # there, rank 0's have been brought in
+            variables = self._optimizer().variables
+            stale = world.allreduce_sum(np.array([float(not v.synchronised) for v in variables]))
+            equalise(world, [variable for variable, found in zip(variables, stale, strict=True) if found])
 
     def release(self, variable=None) -> None:
         """Gives this rank slots of its own, so that it may write into them while others read the shared ones.

@@ -33,6 +33,12 @@ class Parting:
 
     _apart = None
 
+    def begin(self, world, section, feed) -> None:
+        """As `Session.begin`; what optimizers remember is rank 0's everywhere too."""
+        super().begin(world, section, feed)
+        if world.size > 1:
+            self.slots.equalise(world)
+
     def run_alone(self, batch) -> None:
         """Computes gradients and sums of this rank's rows.
 

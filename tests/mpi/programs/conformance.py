@@ -70,6 +70,23 @@ for mine, wanted in zip(model.get_weights(), first, strict=True):
     np.testing.assert_array_equal(mine, wanted + np.float32(1))
 same(b"".join(w.tobytes() for w in model.get_weights()))
 
+# So is what scripts give some ranks' optimizers only; but a learning rate is an argument, alike on all ranks.
+if rank == 0:
+    model.optimizer.variables[3].assign(model.optimizer.variables[3].numpy() + 1)
+assert size == 1 or len(set(world.allgather_object(model.optimizer.variables[3].numpy().tobytes()))) == 2
+model.fit(x, y[:, :3], epochs=1, verbose=0)
+for variable in model.optimizer.variables:
+    same(variable.numpy().tobytes())
+if size > 1:
+    model.optimizer.learning_rate = 0.5 if rank == 0 else 0.25
+    try:
+        model.fit(x, y[:, :3], epochs=1, verbose=0)
+    except ValueError as error:
+        assert "optimizer differs: rank 0: " in same(str(error)) and "learning_rate=0.5" in str(error)
+    else:
+        raise AssertionError("ranks trained with different learning rates")
+    model.optimizer.learning_rate = 0.001
+
 # The optimizer's slots, step count and learning rate come from a file on rank 0's node, to all.
 model.fit(x, y[:, :3], epochs=2, verbose=0)
 model.optimizer.learning_rate = 0.25
@@ -80,7 +97,7 @@ again.load_weights(sys.argv[1] + "/state.weights.h5")
 for mine, wanted in zip(again.optimizer.variables, model.optimizer.variables, strict=True):
     np.testing.assert_array_equal(mine.numpy(), wanted.numpy())
     same(mine.numpy().tobytes())
-assert float(again.optimizer.learning_rate) == 0.25 and int(again.optimizer.iterations) == 3
+assert float(again.optimizer.learning_rate) == 0.25 and int(again.optimizer.iterations) == 4
 for one in (model, again):
     one.fit(x, y[:, :3], epochs=1, verbose=0, shuffle=False)
 for mine, wanted in zip(again.get_weights(), model.get_weights(), strict=True):
