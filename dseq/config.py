@@ -12,7 +12,7 @@
 | `DSEQ_SHARDS` | `8` | strict mode: the number of shards each batch is divided into; results depend on it |
 | `DSEQ_NUM_THREADS` | `1` | threads of each rank, or `auto`: as many as the rank has cores; more than one takes |
 | | | strict mode |
-| `DSEQ_CHECK_EVERY` | `100` | every weight is compared between ranks once in so many steps; 0: never |
+| `DSEQ_CHECK_EVERY` | `500` | every weight is compared between ranks once in so many steps; 0: never |
 | `DSEQ_DESYNC` | `end` | when ranks' weights differ: `end` the job, or `restore` those that most ranks have |
 | `DSEQ_TIMEOUT` | `600` | seconds without progress after which a job of several ranks is ended; 0: never |
 | `DSEQ_EMERGENCY` | none | folder for the state of training when a signal or a hang ends a `fit` that has no |
@@ -83,7 +83,7 @@ strict = _read("DSEQ_STRICT") == "1"
 shards = _read_count("DSEQ_SHARDS", 8, 1)
 threads = _read_count("DSEQ_NUM_THREADS", 1, 1, auto=0)
 node_ranks = _read_count("DSEQ_NODE_RANKS", 0)
-check_every = _read_count("DSEQ_CHECK_EVERY", 100)
+check_every = _read_count("DSEQ_CHECK_EVERY", 500)
 desync = _read("DSEQ_DESYNC")
 timeout = _read_seconds("DSEQ_TIMEOUT", 600)
 emergency = os.environ.get("DSEQ_EMERGENCY", "").strip()
