@@ -35,7 +35,7 @@ def memory_use(model) -> tuple[str, int, dict]:
         # What the ranks of a node have once, each has a part of.
         part = world.local_size if training.parameters.shared else 1
         sizes["parameters"] = training.parameters.params.nbytes // part + elsewhere
-        sizes["gradients"] = training.parameters.grads.nbytes
+        sizes["gradients"] = training.parameters.shards.nbytes
         if "optimizer slots" in sizes:
             sizes["optimizer slots"] //= part
     bound = training or (sessions[-1] if sessions else None)

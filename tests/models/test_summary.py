@@ -263,8 +263,8 @@ def test_memory_per_rank():
     parts = memory(model)[2]
     assert parts["parameters"] == "256.00 KB" and parts["optimizer slots"] == "512.00 KB"
     small = float(parts["activations"].removesuffix(" KB"))
-    # Input, target and two layers' outputs, of which at least the outputs have gradients.
-    assert small >= 16 * (128 + 128 + 2 * (256 + 128)) * 4 / 1024
+    # Input, target and two layers' outputs, whose gradients may lie where what is dead has been.
+    assert 16 * (128 + 128 + 256 + 128) * 4 / 1024 <= small <= 16 * (128 + 128 + 2 * (256 + 128)) * 4 / 1024
     model.fit(np.zeros((64, 128)), np.zeros((64, 128)), batch_size=64, verbose=0)
     assert float(memory(model)[2]["activations"].removesuffix(" KB")) == pytest.approx(4 * small, rel=0.01)
 
