@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dseq import optimizers
+from dseq.program.host import Among
 from dseq.program.memory import Parameters
 from dseq.program.plan import Plan
 from dseq.program.step import Step
@@ -296,9 +297,8 @@ def test_ranks_with_slices_decide_together(make, bad):
         optimizer.build(variables)
         arena = Parameters(variables, [], 0, "float64")
         plan = Plan(dtype="float64")
-        optimizer.lower(plan, arena.params, arena.grads, lo, hi)
+        optimizer.lower(plan, arena.params, arena.grads, lo, hi, exchange and Among(exchange))
         step = Step(plan)
-        step.add = exchange
         step.bind(0)
         for g in gradients:
             arena.grads[:] = np.where((np.arange(32) >= lo) & (np.arange(32) < hi), g, 7.0)  # others' are not there
