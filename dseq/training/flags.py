@@ -51,11 +51,13 @@ class Flags:
         replicated = not (engine.shared and world.local_size == world.size)
         self._turns, self._turn = [(0, 0, np.zeros(1, np.int32), 0, 0)], 0
         if self.width(world):
-            arrays = [parameters.params, *slots.blocks] if replicated and config.check_every else []
+            arrays = [parameters.params, *slots.blocks] if replicated else []
             looked_at = parameters.trainable_size if whole_gradients else 0
-            self._turns = _turns(arrays, looked_at, config.check_every or 1)
+            if config.check_every:
+                self._turns = _turns(arrays, looked_at, config.check_every)
         # What is soon looked at as a whole need not be looked at in every step.
-        self._stride, self._steps = max(1, config.check_every // len(self._turns)), 0
+        self._stride = max(1, config.check_every // len(self._turns)) if config.check_every else 0
+        self._steps = 0
         if self.width(world):
             world.on_node_first(self._compile)
 
@@ -77,7 +79,7 @@ class Flags:
             return
         strayed = self._shared and (self.parameters.strayed or self.slots.strayed)
         self._steps += 1
-        self.looked = self.must_look or self._steps % self._stride == 0
+        self.looked = self.must_look or (self._stride and self._steps % self._stride == 0)
         if not self.looked:  # all slots are 0, as sums are before a step
             if strayed or signals.asked:
                 self._own[STOP_SLOT], self._own[STRAYED_SLOT] = int(signals.asked != 0), int(strayed)
