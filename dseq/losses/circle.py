@@ -164,33 +164,48 @@ class _Gathering(Host):
     def __call__(self):
         """Is not called: `run` is."""
 
-    def pairs(self, exchange, labels, embeddings, per_row, clock):
-        """This rank's embeddings beside those of the global batch, each in its place."""
-        labels, first = labels.reshape(-1), int(clock[2])
+    def pairs(self, exchange, given):
+        """Each shard's embeddings beside those of the global batch, each in its place.
+
+        Args:
+            exchange: As for `Exchange`.
+            given: Labels, embeddings, 1 / (rows of the global batch) and clock of each shard that this rank holds.
+        """
+        labels = [labels.reshape(-1) for labels, *_ in given]
         if exchange is None:
-            return Pairs(self.loss, labels, embeddings)
-        table = np.zeros((round(1 / per_row[0]), embeddings.shape[1] + 1))
-        table[first : first + len(labels), 0] = labels
-        table[first : first + len(labels), 1:] = embeddings
-        exchange(table)
-        return Pairs(self.loss, labels, embeddings, table[:, 0], table[:, 1:], first)
+            ((_, embeddings, *_),) = given
+            return [Pairs(self.loss, labels[0], embeddings)]
+        tables = []
+        for own, (_, embeddings, per_row, clock) in zip(labels, given, strict=True):
+            table = np.zeros((round(1 / per_row[0]), embeddings.shape[1] + 1))
+            rows = slice(int(clock[2]), int(clock[2]) + len(own))
+            table[rows, 0], table[rows, 1:] = own, embeddings
+            tables.append(table)
+        exchange(tables)
+        return [
+            Pairs(self.loss, own, embeddings, table[:, 0], table[:, 1:], int(clock[2]))
+            for own, table, (_, embeddings, _, clock) in zip(labels, tables, given, strict=True)
+        ]
 
 
 class _Forward(_Gathering):
-    def run(self, exchange, values, labels, embeddings, per_row, clock):
-        values[...] = self.pairs(exchange, labels, embeddings, per_row, clock).values()
+    def run(self, exchange, calls):
+        for (values, *_), pairs in zip(calls, self.pairs(exchange, [call[1:] for call in calls]), strict=True):
+            values[...] = pairs.values()
 
 
 class _Backward(_Gathering):
-    def run(self, exchange, gradient, labels, embeddings, weight, scale, per_row, clock):
-        pairs = self.pairs(exchange, labels, embeddings, per_row, clock)
-        factors = scale[0] * (np.ones(len(labels)) if weight is None else weight.astype(np.float64))
-        own, others = pairs.gradients(factors)
-        first = int(clock[2])
+    def run(self, exchange, calls):
+        pairs = self.pairs(exchange, [(call[1], call[2], *call[-2:]) for call in calls])
+        found = []
+        for each, (_, labels, _, weight, scale, *_) in zip(pairs, calls, strict=True):
+            factors = scale[0] * (np.ones(len(labels)) if weight is None else weight.astype(np.float64))
+            found.append(each.gradients(factors))
         if exchange is not None:
-            exchange(others)
-            others = others[first : first + len(labels)]
-        gradient += own + others
+            exchange([others for _, others in found])
+        for (own, others), (gradient, labels, *_, clock) in zip(found, calls, strict=True):
+            first = 0 if exchange is None else int(clock[2])
+            gradient += own + others[first : first + len(labels)]
 
 
 def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80, margin=0.4):
