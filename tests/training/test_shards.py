@@ -1,0 +1,90 @@
+"""Steps that hold several shards: what they compute is what one shard computes, to rounding."""
+
+import numpy as np
+import pytest
+
+import dseq as keras
+from dseq import config, layers
+from dseq.parallel.shard import Division
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(27, 6)).astype("float32")
+LABELS = RNG.integers(0, 3, 27)
+
+
+class Python(layers.Layer):
+    """A layer whose function is plain Python, and looks at all samples besides."""
+
+    def call(self, x):
+        doubled = layers.Lambda(lambda a: 2 * a, gradient=lambda dy, a: 2 * dy)(x)
+        return doubled - keras.ops.max(x, axis=0) + keras.ops.mean(x, axis=0)
+
+
+def dense():
+    return keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(8, activation="tanh", kernel_regularizer="l1", activity_regularizer="l2"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.4),
+            Python(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    ), "sparse_categorical_crossentropy"  # fmt: skip
+
+
+def embeddings():
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(4), layers.UnitNormalization()])
+    return model, keras.losses.Circle()
+
+
+def images():
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Reshape((3, 2, 1)),
+            layers.Conv2D(3, 2, padding="same", activation="relu"),
+            layers.MaxPooling2D((2, 1)),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    return model, "sparse_categorical_crossentropy"
+
+
+def trained(make, strict, threads=1):
+    keras.utils.set_random_seed(7)
+    model, loss = make()
+    metrics = [] if make is embeddings else ["accuracy", keras.metrics.SparseTopKCategoricalAccuracy(2)]
+    model.compile(keras.optimizers.Adam(0.01, global_clipnorm=1.0), loss, metrics=metrics, strict=strict)
+    history = model.fit(X, LABELS, batch_size=11, epochs=2, verbose=0, validation_data=(X[:7], LABELS[:7])).history
+    single = model.train_on_batch(X[:5], LABELS[:5], return_dict=True)  # fewer rows than shards
+    return [*model.get_weights(), *history.values(), *single.values(), model.predict(X, verbose=0)]
+
+
+@pytest.mark.parametrize("make", [dense, embeddings, images])
+def test_shards_compute_what_one_would(make):
+    expected = trained(make, False)
+    for strict in (True, 3):
+        for one, several in zip(expected, trained(make, strict), strict=True):
+            np.testing.assert_allclose(several, one, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("make", [dense, images])
+def test_threads_change_no_bit(make, monkeypatch):
+    expected = trained(make, True)
+    monkeypatch.setattr(config, "threads", 3)
+    for one, several in zip(expected, trained(make, None), strict=True):
+        np.testing.assert_array_equal(several, one)
+
+
+def test_what_strict_may_be():
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(1)])
+    for bad in (0, -1, 2.5, "yes"):
+        with pytest.raises(ValueError, match="`strict` must be None, a bool or a number of shards. Received"):
+            model.compile("sgd", "mse", strict=bad)
+    model.compile("sgd", "mse", strict=5)
+    assert model.division.shards == 5 and model.division.strict
+    model.compile("sgd", "mse")
+    assert model.division.shards == 1 and not model.division.strict
+    assert Division(0, 1).cuts(4) == [0, 4]
