@@ -1,5 +1,6 @@
 """What holds for all tests: which are of several ranks, and what plain Python may do that compiled code does anyway."""
 
+import signal
 from pathlib import Path
 
 import numba
@@ -7,6 +8,12 @@ import numpy as np
 import pytest
 
 HERE = Path(__file__).parent
+
+
+def pytest_configure(config):
+    # A shell lets what it starts in the background ignore interrupts, which tests send.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):
