@@ -49,7 +49,7 @@ def test_dseq_loads_what_keras_saved(folder, case):
 def compare(saved, loaded):
     assert saved["iterations"] == loaded["iterations"] == 3
     # Normalisation divides small differences by small deviations.
-    np.testing.assert_allclose(loaded["predictions"], saved["predictions"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(loaded["predictions"], saved["predictions"], rtol=1e-5, atol=2e-5)
     weights = [key for key in saved.files if key.startswith("weight")]
     assert weights
     for key in weights:
