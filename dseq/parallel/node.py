@@ -16,7 +16,7 @@ from dseq.kernels.shared import BLOCK, sum_rows
 from dseq.kernels.tree import sum_tree
 from dseq.parallel.engine import Engine
 from dseq.parallel.hop import UNIT, Hop, pieces_of
-from dseq.parallel.tree import Fold, Order
+from dseq.parallel.tree import Order
 from dseq.parallel.windows import Unavailable
 from dseq.program.host import Among, Host
 from dseq.program.operand import Operand
@@ -48,7 +48,7 @@ class Node(Engine):
             raise Unavailable("strict mode sums the shards of several nodes by messages")
         self._meet = communicator.node_barrier()
         self._status = communicator.shared_bytes(8).view(np.int64)  # not 0: the rank that wrote for all has failed
-        self._grads = self._sums = self._block = self._fold = self._error = None
+        self._grads = self._sums = self._block = self._error = None
         self._settles = self._settles_weights = False
         self._sent, self._hop = [], None
 
@@ -120,9 +120,9 @@ class Node(Engine):
             self._block = np.zeros(BLOCK, grads.dtype)
             self._kernel, self._scratch = sum_rows, [self._block]
             if self.division.strict:
-                self._fold = Fold(self.division, grads.dtype, self.division.first)
-                nodes = {node: node[0] for rank in range(self.size) for node in self.division.nodes(rank)}
-                order = Order((0, self.division.shards), nodes, grads.dtype)
+                # Folding what is this rank's first would read it once more.
+                shards = self.division.shards
+                order = Order((0, shards), {(k, k + 1): k for k in range(shards)}, grads.dtype)
                 self._kernel, self._scratch = sum_tree, [order.program, order.stack]
             if self._several:
                 self._hop = Hop(self.communicator, self._sent, grads, self._sum, self._block)
@@ -138,11 +138,9 @@ class Node(Engine):
         Returns:
             This rank's own sums of what is in `grads` from `start` on.
         """
-        rows = self._bind(grads)
+        self._bind(grads)
         if self._sums is None or self._sums.size != grads.size - start:
             self._sums = np.zeros(grads.size - start, grads.dtype)
-        if self._fold is not None:
-            self._fold.run(rows, grads.size)
         self._meet()
         if self._several:
             self._reduce_over_nodes(start)
