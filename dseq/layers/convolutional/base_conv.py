@@ -2,8 +2,6 @@
 
 from math import prod
 
-import numpy as np
-
 from dseq import activations, constraints, initializers, regularizers
 from dseq.kernels.conv import (
     conv_backward_input,
@@ -18,7 +16,18 @@ from dseq.kernels.conv import (
 )
 from dseq.kernels.dense import dense_backward_bias
 from dseq.layers.convolutional.geometry import data_format as data_format_of
-from dseq.layers.convolutional.geometry import full, image, join, margins, numbers, output_size, split
+from dseq.layers.convolutional.geometry import (
+    full,
+    image,
+    join,
+    known_channels,
+    margins,
+    numbers,
+    output_size,
+    padding_of,
+    positive,
+    split,
+)
 from dseq.layers.layer import Layer
 from dseq.layers.reshaping.permute import permuted
 from dseq.program.operand import matrix
@@ -70,27 +79,19 @@ class BaseConv(Layer):
         **kwargs,
     ):
         kind = type(self).__name__
-        if not isinstance(filters, int | np.integer) or isinstance(filters, bool) or filters <= 0:
-            raise ValueError(
-                f"Invalid value for argument `filters` of {kind}. Expected a strictly positive value. "
-                f"Received: filters={filters!r}"
-            )
-        if not isinstance(groups, int | np.integer) or isinstance(groups, bool) or groups <= 0:
-            raise ValueError(f"The number of groups of {kind} must be a positive integer. Received: groups={groups!r}")
+        filters, groups = positive(filters, "filters", kind), positive(groups, "groups", kind)
         if filters % groups:
             raise ValueError(
                 f"The number of filters of {kind} must be evenly divisible by the number of groups. "
                 f"Received: groups={groups}, filters={filters}."
             )
-        allowed = ("valid", "same", "causal") if rank == 1 else ("valid", "same")
-        if not isinstance(padding, str) or padding.lower() not in allowed:
-            raise ValueError(f"The `padding` argument of {kind} must be one of {allowed}. Received: {padding!r}")
+        padding = padding_of(padding, kind, ("valid", "same", "causal") if rank == 1 else ("valid", "same"))
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.rank = rank
-        self.filters = int(filters)
+        self.filters = filters
         self.kernel_size = numbers(kernel_size, rank, "kernel_size")
         self.strides = numbers(strides, rank, "strides")
-        self.padding = padding.lower()
+        self.padding = padding
         self.data_format = data_format_of(data_format)
         self.dilation_rate = numbers(dilation_rate, rank, "dilation_rate")
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
@@ -98,7 +99,7 @@ class BaseConv(Layer):
                 f"`strides > 1` not supported in conjunction with `dilation_rate > 1`. Received: strides="
                 f"{self.strides} and dilation_rate={self.dilation_rate} in {self.name!r}"
             )
-        self.groups = int(groups)
+        self.groups = groups
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -112,12 +113,7 @@ class BaseConv(Layer):
 
     def build(self, input_shape):
         self.check_input(input_shape)
-        _, channels = split(input_shape, self.data_format)
-        if channels is None:
-            raise ValueError(
-                f"The channel dimension of the inputs should be defined. Received: input_shape={tuple(input_shape)} "
-                f"in {self.name!r}"
-            )
+        channels = known_channels(input_shape, self.data_format, self.name)
         if channels % self.groups:
             raise ValueError(
                 "The number of input channels must be evenly divisible by the number of groups. "

@@ -125,18 +125,19 @@ def positive(value, name, kind) -> int:
     return int(value)
 
 
-def padding_of(value, kind) -> str:
-    """`"valid"` or `"same"`.
+def padding_of(value, kind, allowed=("valid", "same")) -> str:
+    """`"valid"` or `"same"`, or what else is allowed.
 
     Args:
         value: What the user gave.
         kind: Name of the layer's class, for messages.
+        allowed: The names.
 
     Raises:
         ValueError: If it is something else.
     """
-    if not isinstance(value, str) or value.lower() not in ("valid", "same"):
-        raise ValueError(f"The `padding` argument of {kind} must be one of ('valid', 'same'). Received: {value!r}")
+    if not isinstance(value, str) or value.lower() not in allowed:
+        raise ValueError(f"The `padding` argument of {kind} must be one of {allowed}. Received: {value!r}")
     return value.lower()
 
 
