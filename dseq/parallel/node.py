@@ -164,6 +164,7 @@ class Node(Engine):
     def drop(self):
         if self._hop is not None:
             self._hop.drop()
+        self._meet()  # others may still read what the next step of this rank writes over
 
     def broadcast(self, params):
         if self._several:
