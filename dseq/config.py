@@ -91,6 +91,9 @@ isa = _read("DSEQ_ISA")
 timeline = os.environ.get("DSEQ_TIMELINE", "").strip()
 debug = int(_read("DSEQ_DEBUG"))
 
+# What must be the same on all ranks of a job; `DSEQ_STRICT` and the like become part of a model.
+COMMON = (("DSEQ_ENGINE", engine), ("DSEQ_NODE_RANKS", node_ranks), ("DSEQ_CHECK_EVERY", check_every))
+COMMON += (("DSEQ_TIMELINE or DSEQ_DEBUG", bool(timeline or debug)), ("DSEQ_DESYNC", desync))
 
 KERAS = ("floatx", "set_floatx", "epsilon", "set_epsilon", "image_data_format", "set_image_data_format")
 

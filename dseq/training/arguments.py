@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dseq import config
 from dseq.callbacks import CallbackList, ProgbarLogger
 
 
@@ -46,6 +47,7 @@ def agree(world, section, model, source, held_out=None, **more):
     state = model.graph_state, id(model._compiled), tuple(map(id, model.trainable_variables))
     known = model._agreed == state and section != "fit"  # describing a model takes as long as a small step
     facts = [("model", "as before")] if known else model.facts()
+    facts += [("the number of shards of strict mode", model.strict_shards), *config.COMMON]
     facts += source.facts()
     if section == "fit":
         facts += held_out.facts("validation ") if held_out else [("validation x", "0 arrays")]

@@ -135,12 +135,16 @@ class Compiling:
         Raises:
             ValueError: If there are fewer shards in strict mode than ranks.
         """
-        world, strict = communicator.get(), self._strict
-        if strict is None:
-            strict = config.strict
-        if not strict and cores.threads(world) > 1:
+        world = communicator.get()
+        return Division(world.rank, world.size, self.strict_shards)
+
+    @property
+    def strict_shards(self) -> int | None:
+        """The number of shards that strict mode divides batches into; None outside of it."""
+        strict = config.strict if self._strict is None else self._strict
+        if not strict and cores.threads(communicator.get()) > 1:
             strict = True  # the only division that threads cannot change
-        return Division(world.rank, world.size, (config.shards if strict is True else strict) or None)
+        return (config.shards if strict == 1 else strict) or None
 
     @property
     def compiled(self) -> bool:

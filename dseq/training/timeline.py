@@ -21,11 +21,13 @@ from dseq.saving.atomic import replacing
 MOST = 500_000  # spans that a rank keeps: some 50 MB of a file
 PARTS = ("compute", "exchange", "wait", "input")
 
-_timeline = None
+_timelines = {}  # one for each communicator
 
 
 def of(session):
-    """The timeline of this process, wrapped around a training session; None unless variables ask for one.
+    """The timeline of a training session's ranks, wrapped around it; None unless variables ask for one.
+
+    Where several communicators train at once, the file is that of those ranks which end last.
 
     Args:
         session: A `Training` session.
@@ -33,16 +35,15 @@ def of(session):
     Raises:
         OSError: If the file can't be written; on every rank.
     """
-    global _timeline
     if not (config.timeline or config.debug):
         return None
-    if _timeline is None or _timeline.world is not session.world:
-        _timeline = Timeline(session.world)
+    if session.world not in _timelines:
+        _timelines[session.world] = found = Timeline(session.world)
         if config.timeline:  # better now than after the training, if it can't be written
-            session.world.share_outcome(_timeline._replace)
-    if session.timeline is not _timeline:
-        _timeline.wrap(session)
-    return _timeline
+            session.world.share_outcome(found._replace)
+    if session.timeline is None:
+        _timelines[session.world].wrap(session)
+    return session.timeline
 
 
 class Timeline:

@@ -67,6 +67,7 @@ DIFFERENCES = {
     "shapes differ": "x.shape differs: rank 0: (40, 5)",
     "activation differs": "layer 0 differs: rank 0: Dense(activation=relu",
     "metrics differ": "metrics differs: rank 0: ['accuracy']",
+    "strictness differs": "the number of shards of strict mode differs: rank 0: None",
     "steps differ": "steps_per_epoch differs: rank 0: 2",
     "epochs differ": "initial_epoch differs: rank 0: 0",
     "validation differs": "validation x differs: rank 0: 1 arrays",

@@ -85,6 +85,8 @@ def test_what_strict_may_be():
             model.compile("sgd", "mse", strict=bad)
     model.compile("sgd", "mse", strict=5)
     assert model.division.shards == 5 and model.division.strict
+    model.compile("sgd", "mse", strict=1)
+    assert model.division.shards == config.shards == 8
     model.compile("sgd", "mse")
     assert model.division.shards == 1 and not model.division.strict
     assert Division(0, 1).cuts(4) == [0, 4]

@@ -16,12 +16,12 @@ x = np.random.default_rng(0).random((40, 5)).astype("float32")
 y = np.arange(40) % 3
 
 
-def model(units=8, loss="sparse_categorical_crossentropy", activation="relu", metrics=("accuracy",)):
+def model(units=8, loss="sparse_categorical_crossentropy", activation="relu", metrics=("accuracy",), strict=None):
     keras.utils.set_random_seed(1)
     keras.backend.clear_session()
     made = keras.Sequential([keras.Input((5,)), layers.Dense(units, activation), layers.Dense(3, "softmax")])
     if loss:
-        made.compile("adam", loss, metrics=list(metrics))
+        made.compile("adam", loss, metrics=list(metrics), strict=strict)
     return made
 
 
@@ -45,6 +45,7 @@ differs = {
     "shapes differ": lambda: model().fit(only_here(x[:20], x), only_here(y[:20], y), verbose=0),
     "activation differs": lambda: model(activation=only_here("tanh", "relu")).fit(x, y, verbose=0),
     "metrics differ": lambda: model(metrics=only_here([], ["accuracy"])).fit(x, y, verbose=0),
+    "strictness differs": lambda: model(strict=only_here(True, False)).fit(x, y, verbose=0),
     "steps differ": lambda: model().fit(x, y, verbose=0, steps_per_epoch=only_here(1, 2)),
     "epochs differ": lambda: model().fit(x, y, verbose=0, epochs=3, initial_epoch=only_here(1, 0)),
     "validation differs": lambda: model().fit(x, y, verbose=0, validation_data=only_here(None, (x, y))),
