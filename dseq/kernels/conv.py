@@ -9,8 +9,8 @@ contiguous: a run of `dseq.kernels.gemm.contract`. With dilation or groups a run
     input's gradient   rows are input pixels                     runs are taps
 
 Forward chains over kernel depth, row, column, channel, in this order; the kernel's gradient over samples, then output
-pixels; the input's over kernel depth, row, column from the last to the first, filter: with a stride of 1 the taps of a
-row are then one run. `strides` and `dilations` are for depth, height, width.
+pixels; the input's over kernel depth, row, column, each from the last to the first, filter: with a stride of 1 the
+output pixels of a row's taps are then one run, and in the turned kernel all taps follow each other.
 """
 
 import numpy as np
@@ -124,15 +124,16 @@ def conv_write_kernel(dw_, x, dy, sd, sh, sw, dd, dh, dw, groups):
 
 @kernel
 def conv_transpose_kernel(wt, w):
-    # wt (kd, kh, kw, o, c / groups), w (kd, kh, kw, c / groups, o)
+    # wt (kd, kh, kw, o, c / groups) with the last tap first, w (kd, kh, kw, c / groups, o)
     kd, kh, kw, c, o = w.shape
-    source, target = w.reshape(kd * kh * kw, c, o), wt.reshape(kd * kh * kw, o, c)
-    for p in range(source.shape[0]):
+    taps = kd * kh * kw
+    source, target = w.reshape(taps, c, o), wt.reshape(taps, o, c)
+    for p in range(taps):
         for j0 in range(0, o, 16):
             for i in range(c):
                 row = source[p, i]
                 for j in range(j0, min(j0 + 16, o)):
-                    target[p, j, i] = row[j]
+                    target[taps - 1 - p, j, i] = row[j]
 
 
 @kernel
@@ -179,41 +180,44 @@ def input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, start):
     for i in range(0, n, block):
         for z in range(d):
             p, n_p, p_step, nz = class_of(z, d, kd, od, sd, dd)
+            p += max(n_p - 1, 0) * p_step  # the last of them
             for r in range(h):
                 q, nq, q_step, nr = class_of(r, h, kh, oh, sh, dh)
+                q += max(nq - 1, 0) * q_step  # the last of them
                 for s in range(wide):
                     t, nt, t_step, ns = class_of(s, wide, kw, ow, sw, dw)
+                    t += max(nt - 1, 0) * t_step  # the last of them
                     if nz * nr * ns == 0:
                         continue
-                    first = 0
+                    first, tap = 0, 0
                     if n_p * nq * nt != 0:
-                        t += (nt - 1) * t_step
                         first = (((z - p * dd) // sd) * oh + (r - q * dh) // sh) * ow + (s - t * dw) // sw
+                        tap = ((kd - 1 - p) * kh + kh - 1 - q) * kw + kw - 1 - t
                     for g in range(groups):
                         linked_contract(
                             dx, (to + size * (i * image + ((z * h + r) * wide + s) * c + g * cg),
                                  given + size * ((i * pixels + first) * o + g * og),
-                                 taps + size * (((p * kh + q) * kw + t) * o + g * og) * cg, start,
+                                 taps + size * (tap * o + g * og) * cg, start,
                                  min(block, n - i), nz, nr, ns,
                                  image, sd * h * wide * c, sh * wide * c, sw * c,
                                  pixels * o, oh * ow * o, ow * o, o,
                                  n_p, nq, nt,
-                                 -(p_step * dd // sd) * oh * ow * o, -(q_step * dh // sh) * ow * o,
-                                 (t_step * dw // sw) * o,
-                                 p_step * kh * kw * o * cg, q_step * kw * o * cg, -t_step * o * cg,
+                                 p_step * dd // sd * oh * ow * o, q_step * dh // sh * ow * o, t_step * dw // sw * o,
+                                 p_step * kh * kw * o * cg, q_step * kw * o * cg, t_step * o * cg,
                                  og, 1, cg, 0, cg, 0),
                         )  # fmt: skip
 
 
 @kernel
 def conv_backward_input(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups):
-    # dx (n, d, h, w, c) padded, dy (n, od, oh, ow, o), wt (kd, kh, kw, o, c / groups)
+    # dx (n, d, h, w, c) padded, dy (n, od, oh, ow, o), wt as conv_transpose_kernel makes it
     if JIT:
         input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, ITSELF)
     else:
-        for place, window in windows(dx, wt, dy.shape, (sd, sh, sw), (dd, dh, dw)):
-            for outer, inner in channels(np.swapaxes(wt, 3, 4), groups):
-                window[..., outer] += dy[..., inner] @ wt[place][inner]
+        taps = wt[::-1, ::-1, ::-1]
+        for place, window in windows(dx, taps, dy.shape, (sd, sh, sw), (dd, dh, dw)):
+            for outer, inner in channels(np.swapaxes(taps, 3, 4), groups):
+                window[..., outer] += dy[..., inner] @ taps[place][inner]
 
 
 @kernel

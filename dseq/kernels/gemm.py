@@ -12,18 +12,19 @@ from numba.core.errors import TypingError
 from dseq.kernels.base import JIT, kernel, primitive
 from dseq.kernels.epilogue import activate
 from dseq.kernels.link import linked
-from dseq.kernels.microkernel import narrow_panel, wide_panel
+from dseq.kernels.microkernel import AHEAD, broad_panel, narrow_panel, wide_panel
 from dseq.kernels.packing import copy_panel, pointer_at, scratch, transpose_panel, words, zeros
-from dseq.kernels.vector import BYTES, DEPTH, MASKED_LOADS, TILE, Emitter, address_of, emits, size_of
+from dseq.kernels.vector import BROAD, BYTES, DEPTH, MASKED_LOADS, SHORTER, WIDE, Emitter, address_of, emits, size_of
 
-VECTORS, HIGHEST = TILE.vectors, TILE.rows[0]
+TWO = BROAD != WIDE
+UNIT = max(BROAD.rows[0], WIDE.rows[0])
 PART = 2112  # bytes of a column of A: times DEPTH it stays in an L2 of 1 MiB while the panels of B pass
 WORTH = 24  # rows from which a panel of B is copied
 FAR = 1 << 20  # bytes of C from which it is fetched ahead; below, the requests only take time
-LONGEST = PART // 4 + 2 * HIGHEST  # rows of a part
+LONGEST = PART // 4 + 2 * UNIT  # rows of a part
 ITSELF = 1
 
-row_words, run_words = words(LONGEST), words(3 * DEPTH)
+row_words, step_words = words(LONGEST), words(DEPTH + AHEAD)
 
 
 @kernel
@@ -42,42 +43,21 @@ def fill_rows(table, first, base, n1, n2, n3, s0, s1, s2, s3):
 
 
 @kernel
-def fill_runs(table, first, depth, length, n1, n2, a0, a1, a2, step, b0, b1, b2, ldb):
-    # table (3 .. ): the runs that k = first .. first + depth falls into, of those of `length` each; how many they are.
-    # Runs that follow each other in A and B are one.
-    done, pieces, next_a, next_b = 0, 0, -1, -1
+def fill_steps(table, first, length, n1, n2, s0, s1, s2, step):
+    # table (depth,): how far k = first .. first + depth are from where a row of A, or B, begins, in runs of `length`;
+    # gives the place in the table where the last run begins
+    done, last, depth = 0, 0, table.size
     while done < depth:
         run, inside = divmod(first + done, length)
         rest, i2 = divmod(run, n2)
         i0, i1 = divmod(rest, n1)
-        part = min(length - inside, depth - done)
-        from_a = i0 * a0 + i1 * a1 + i2 * a2 + inside * step
-        from_b = i0 * b0 + i1 * b1 + i2 * b2 + inside * ldb
-        if pieces > 0 and from_a == next_a and from_b == next_b:
-            table[3 * pieces - 2] += part * step
-        else:
-            table[3 * pieces] = from_a
-            table[3 * pieces + 1] = part * step
-            table[3 * pieces + 2] = from_b
-            pieces += 1
-        next_a, next_b = from_a + part * step, from_b + part * ldb
-        done += part
-    return pieces
-
-
-@kernel
-def join_runs(joined, table, pieces):
-    # The runs of a table for a packed B: those that follow each other in A are one; how many they are.
-    count = 0
-    for r in range(pieces):
-        entry = table[3 * r : 3 * r + 3]
-        if count > 0 and joined[3 * count - 3] + joined[3 * count - 2] == entry[0]:
-            joined[3 * count - 2] += entry[1]
-        else:
-            joined[3 * count] = entry[0]
-            joined[3 * count + 1] = entry[1]
-            count += 1
-    return count
+        distance = i0 * s0 + i1 * s1 + i2 * s2 + inside * step
+        part = table[done : done + min(length - inside, depth - done)]
+        for k in range(part.size):
+            part[k] = distance + k * step
+        last = done
+        done += part.size
+    return last
 
 
 @kernel
@@ -92,19 +72,27 @@ def contract(
     # or the address of one row for all. `activation` is a code of dseq.kernels.epilogue.
     size = size_of(pointer)
     lanes = BYTES // size
-    width = VECTORS * lanes
+    broad, wide = BROAD.vectors * lanes, WIDE.vectors * lanes
     n, k = n0 * n1 * n2 * n3, runs0 * runs1 * runs2 * length
     panel, nothing = scratch(pointer), zeros(pointer)
     sources, targets = carray(row_words(pointer), (LONGEST,)), carray(row_words(pointer), (LONGEST,))
-    runs, joined = carray(run_words(pointer), (3 * DEPTH,)), carray(run_words(pointer), (3 * DEPTH,))
+    left, right = carray(step_words(pointer), (DEPTH + AHEAD,)), carray(step_words(pointer), (DEPTH + AHEAD,))
+    straight = (
+        (runs2 == 1 or rb2 == length * ldb)
+        and (runs1 == 1 or rb1 == runs2 * length * ldb)
+        and (runs0 == 1 or rb0 == runs1 * runs2 * length * ldb)
+    )
+    copies = transposed == 0 and (not straight or m % wide != 0)
     far = 1 if n * m * size > FAR else 0
+    down = 1 if step != 1 else 0
     # Whether rows of A come from memory, share little with each other and leave little out between them.
     fresh = 1 if step == 1 and n * a3 * size > FAR and a3 <= k <= 4 * a3 else 0
-    blocks = max(1, (k + DEPTH - 1) // DEPTH)
+    deepest = SHORTER if m >= broad else DEPTH
+    blocks = max(1, (k + deepest - 1) // deepest)
     piece = max(1, ((k + blocks - 1) // blocks + lanes - 1) // lanes * lanes)
     parts = max(1, (n * size + PART - 1) // PART)
-    part = max(1, ((n + parts - 1) // parts + HIGHEST - 1) // HIGHEST * HIGHEST)
-    by, row_a, row_c = ldb * size, address_of(sources), address_of(targets)
+    part = max(1, ((n + parts - 1) // parts + UNIT - 1) // UNIT * UNIT)
+    row_a, row_c, row_left, row_right = address_of(sources), address_of(targets), address_of(left), address_of(right)
     for i0 in range(0, n, part):
         rows = min(part, n - i0)
         fill_rows(sources[:rows], i0, a, n1, n2, n3, a0 * size, a1 * size, a2 * size, a3 * size)
@@ -121,53 +109,61 @@ def contract(
         origin = start
         for k0 in range(0, k, piece):
             depth = min(piece, k - k0)
-            pieces = fill_runs(
-                runs, k0, depth, length, runs1, runs2, ra0 * size, ra1 * size, ra2 * size, step * size,
-                rb0 * size, rb1 * size, rb2 * size, by,
-            )  # fmt: skip
-            fewer = join_runs(joined, runs, pieces)
+            last = fill_steps(left[:depth], k0, length, runs1, runs2, ra0 * size, ra1 * size, ra2 * size, step * size)
+            if copies:
+                fill_steps(right[:depth], k0, length, runs1, runs2, rb0 * size, rb1 * size, rb2 * size, ldb * size)
+            for i in range(depth, depth + AHEAD):
+                left[i] = left[depth - 1]
             soon, soon_row, soon_step = 0, 0, 0
             if fresh != 0 and k0 + depth >= k:
                 # The rows of the next tile, from where the last run begins.
+                highest = BROAD.rows[0] if m >= broad else WIDE.rows[0]
                 span = (sources[rows - 1] - sources[0]) // max(1, rows - 1)
-                soon_row, soon_step = span, max(1, HIGHEST * span // depth)
-                soon = sources[0] + HIGHEST * span + runs[3 * pieces - 3]
-            for j0 in range(0, m, width):
-                columns = min(width, m - j0)
+                soon_row, soon_step = span, max(1, highest * span // depth)
+                soon = sources[0] + highest * span + left[last]
+            j0 = 0
+            while j0 < m:
                 column = j0 * size
-                right, ahead, packed, copy, count, table = b + column, by, 0, 0, pieces, address_of(runs)
-                if transposed != 0:
-                    transpose_panel(pointer, panel, b + size * (j0 * ldb + k0), ldb, depth, columns)
-                    packed = 1
-                elif rows >= WORTH and fewer < pieces or columns < width and (rows >= WORTH or not MASKED_LOADS):
-                    done = 0
-                    for r in range(pieces):
-                        some = runs[3 * r + 1] // (step * size)
-                        copy_panel(pointer, panel + done * width * size, right + runs[3 * r + 2], ldb, some, columns)
-                        done += some
-                    packed = 1
-                elif rows >= WORTH and ldb != width:
-                    copy = panel
-                if packed != 0:
-                    right, ahead, count, table = panel, width * size, fewer, address_of(joined)
                 from_row = nothing
                 if origin == ITSELF:
                     from_row = 0
                 elif origin != 0:
                     from_row = origin + column
-                if columns == width:
-                    wide_panel(
-                        pointer, row_a, row_c, rows, table, count, step * size, right, ahead, packed,
-                        from_row, column, columns, far, soon if j0 == 0 else 0, soon_row, soon_step, copy,
-                    )  # fmt: skip
-                else:
+                width = broad if TWO and m - j0 >= broad else wide
+                columns = min(width, m - j0)
+                place, ahead, copy = b + column + k0 * ldb * size, ldb * size, 0
+                if transposed != 0:
+                    for j in range(0, width, wide):
+                        transpose_panel(
+                            pointer, panel + j * size, width, b + size * ((j0 + j) * ldb + k0), ldb, depth, columns - j
+                        )
+                    place, ahead = panel, width * size
+                elif not straight or columns < width and (rows >= WORTH or not MASKED_LOADS):
+                    for j in range(0, width, wide):
+                        at = panel + j * size
+                        copy_panel(pointer, at, width, b + column + j * size, row_right, depth, columns - j)
+                    place, ahead = panel, width * size
+                elif rows >= WORTH and ldb != width:
+                    copy = panel
+                if columns < width:
                     for j in range(0, columns, lanes):
                         if from_row != 0 and from_row != nothing:
                             from_row = origin + column + j * size
                         narrow_panel(
-                            pointer, row_a, row_c, rows, table, count, step * size, right + j * size, ahead, packed,
-                            from_row, column + j * size, columns - j, 0, 0, 0, 0, 0,
+                            pointer, row_a, row_c, rows, row_left, depth, 0, place + j * size, ahead, from_row,
+                            column + j * size, columns - j, 0, 0, 0, 0, 0,
                         )  # fmt: skip
+                elif TWO and width == broad:
+                    broad_panel(
+                        pointer, row_a, row_c, rows, row_left, depth, down, place, ahead, from_row,
+                        column, columns, far, soon if j0 == 0 else 0, soon_row, soon_step, copy,
+                    )  # fmt: skip
+                else:
+                    wide_panel(
+                        pointer, row_a, row_c, rows, row_left, depth, down, place, ahead, from_row,
+                        column, columns, far, soon if j0 == 0 else 0, soon_row, soon_step, copy,
+                    )  # fmt: skip
+                j0 += columns
             origin = ITSELF
         if activation != 0:
             if targets[rows - 1] - targets[0] == (rows - 1) * m * size:

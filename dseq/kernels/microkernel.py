@@ -1,19 +1,21 @@
-"""The register tile: C[i, j] = start[i, j] + sum over runs, then k, of A_i[run, k] * B[run, k, j], written in LLVM.
+"""The register tile: C[i, j] = start[i, j] + sum over k of A[i, k] * B[k, j], written in LLVM.
 
-Rows of A and of C are addresses from tables: the rows of a tile lie anywhere. Along the inner axis A consists of runs,
-which begin at the same distances from the address of every row:
+Rows of A and of C are addresses from tables: the rows of a tile lie anywhere. So do the places along the
+inner axis: one more table says how far each k is from the address of every row in A.
 
-    dense forward        rows are samples, one run                          B = w
-    dense, kernel grad   rows are columns of x, one run down the samples    B = dy
-    convolution          rows are pixels, a run is the window in one row of the kernel    B = its taps
-    conv., kernel grad   rows are taps, a run is one row of output pixels   B = dy
+    dense forward        rows are samples, k are features                      B = w
+    dense, kernel grad   rows are columns of x, k are samples                  B = dy
+    convolution          rows are pixels, k are places and channels of a window    B = its taps
+    conv., kernel grad   rows are taps, k are output pixels                    B = dy
 
 Every element of C is one chain of fused multiply-adds in one fixed order, whatever tile it falls into: neither the
 number of rows nor the blocking changes a bit. All distances are in bytes and run-time values.
 
 The accumulators are phi nodes on purpose: with alloca, load and store the same tile runs at a third of the speed. The
 addresses of A's rows stay in general registers and one offset is added to all of them: with pointers that move, or
-rows reckoned from a stride, additions take every sixth turn of the units that multiply vectors.
+rows reckoned from a stride, additions take every sixth turn of the units that multiply vectors. One loop over a table
+of places, instead of one over the runs of a window and one inside each, saves some sixty cycles a run: a mispredicted
+branch and all the addresses behind it.
 """
 
 from typing import NamedTuple
@@ -21,11 +23,24 @@ from typing import NamedTuple
 from llvmlite import ir
 
 from dseq.kernels.base import primitive
-from dseq.kernels.vector import BYTES, INT32, MASKED_LOADS, POINTER, TILE, WORD, Emitter, emits, word
+from dseq.kernels.vector import (
+    BROAD,
+    BYTES,
+    INT32,
+    ISA,
+    MASKED_LOADS,
+    ON_ARM,
+    POINTER,
+    WIDE,
+    WORD,
+    Emitter,
+    emits,
+    word,
+)
 
 WORDS = 8  # bytes of a table's entry
 AHEAD = 12  # steps along the inner axis that columns of A are fetched ahead
-RUN = 24  # bytes of a run's entry: distance from the row's address in A, bytes along A, distance from `b`
+PINS = {"avx512": "v", "avx2": "x", "plain": "x"} if not ON_ARM else {}  # names of vector registers
 
 
 class Product(NamedTuple):
@@ -34,20 +49,19 @@ class Product(NamedTuple):
     rows: ir.Value  # the table of addresses in A
     targets: ir.Value  # the table of addresses in C
     count: ir.Value
-    runs: ir.Value  # the table of runs
-    pieces: ir.Value  # runs; at least one, none of them empty
-    step: ir.Value  # bytes from one k to the next in A
+    left: ir.Value  # the table of distances along A, `AHEAD` longer than it is deep
+    depth: ir.Value  # at least 1
+    down: ir.Value  # full panels only: whether each k is on another line of A
     b: ir.Value
     ldb: ir.Value  # bytes from one k to the next in B
-    packed: ir.Value  # whether the runs of B follow each other, whatever their table says
     start: ir.Value  # one row for all, or 0: C itself
     column: ir.Value  # bytes from the addresses in the table to this panel of C
     columns: ir.Value  # narrow panels only
-    far: ir.Value  # wide panels only: whether C is too large for L2, so that it is fetched ahead
-    soon: ir.Value  # wide panels only: 0, or where the rows of A after the next tile are: L2 gets them, piece by piece
+    far: ir.Value  # full panels only: whether C is too large for L2, so that it is fetched ahead
+    soon: ir.Value  # full panels only: 0, or where the rows of A after the next tile are: L2 gets them, piece by piece
     soon_row: ir.Value
     soon_step: ir.Value
-    copy: ir.Value  # wide panels only: 0, or where the first tile copies B for the others
+    copy: ir.Value  # full panels only: 0, or where the first tile copies B for the others
 
 
 TABLES = ("rows", "targets")
@@ -67,35 +81,23 @@ class Panel(Emitter):
         """One register tile of C; the builder is left after its stores."""
         function, places = builder.function, [word(v * BYTES) for v in range(vectors)]
         tile = [(i, j) for i in range(rows) for j in range(vectors)]
-        run_loop, depth_loop, run_end = (function.append_basic_block(name) for name in ("run", "depth", "run_end"))
         heads = [self.entry(builder, product.rows, word(i * WORDS)) for i in range(rows)]
         targets = [self.entry(builder, product.targets, word(i * WORDS)) for i in range(rows)]
         targets = [builder.add(target, product.column) for target in targets]
         itself = builder.icmp_signed("==", product.start, word(0))
         origins = [builder.select(itself, target, product.start) for target in targets]
         first = [self.load(builder, builder.add(origins[i], places[j]), mask) for i, j in tile]
-        entry = builder.block
+        entry, loop, after = builder.block, *(function.append_basic_block(name) for name in ("depth", "after"))
+        end = builder.add(product.left, builder.mul(product.depth, word(WORDS)))
+        builder.branch(loop)
 
-        def phis(values, source):
-            result = []
-            for value in values:
-                phi = builder.phi(value.type)
-                phi.add_incoming(value, source)
-                result.append(phi)
-            return result
-
-        builder.branch(run_loop)
-        builder.position_at_end(run_loop)
-        run, followed, copied, soon, *outer = phis([word(0), product.b, product.copy, product.soon, *first], entry)
-        where = builder.add(product.runs, builder.mul(run, word(RUN)))
-        begin, length, beside = (self.entry(builder, where, word(n)) for n in (0, 8, 16))
-        end = builder.add(begin, length)
-        packed = builder.icmp_signed("!=", product.packed, word(0))
-        b_begin = builder.select(packed, followed, builder.add(product.b, beside))
-        builder.branch(depth_loop)
-
-        builder.position_at_end(depth_loop)
-        offset, b_row, place, asked, *sums = phis([begin, b_begin, copied, soon, *outer], run_loop)
+        builder.position_at_end(loop)
+        began = [product.left, product.b, product.copy, product.soon, *first]
+        phis = [builder.phi(value.type) for value in began]
+        for phi, value in zip(phis, began, strict=True):
+            phi.add_incoming(value, entry)
+        step, b_row, place, asked, *sums = phis
+        offset = self.entry(builder, step)
         b_mask = mask if MASKED_LOADS else None
         right = [self.load(builder, builder.add(b_row, j), b_mask) for j in places]
         if copies:
@@ -106,39 +108,40 @@ class Panel(Emitter):
         if fetches == "rows":
             self.prefetch(builder, asked, write=0, level=2)
         elif fetches == "columns":
-            ahead = builder.add(offset, builder.mul(product.step, word(AHEAD)))
-            for i in (0, rows - 1):
+            ahead = self.entry(builder, step, word(AHEAD * WORDS))
+            for i in {0, rows - 1} if rows % 4 else {0}:
                 self.prefetch(builder, builder.add(heads[i], ahead), write=0, level=3)
         new = []
         for i in range(rows):
             address = builder.add(heads[i], offset)
             left = builder.load(builder.inttoptr(address, POINTER), align=self.size, typ=self.scalar)
             left = self.broadcast(builder, left)
-            new += [self.multiply_add(builder, left, right[j], sums[i * vectors + j]) for j in range(vectors)]
-        following = [builder.add(offset, product.step), builder.add(b_row, product.ldb)]
+            row = [self.multiply_add(builder, left, right[j], sums[i * vectors + j]) for j in range(vectors)]
+            new += self.pin(builder, row)
+        following = [builder.add(step, word(WORDS)), builder.add(b_row, product.ldb)]
         following += [builder.add(place, word(vectors * BYTES)), builder.add(asked, product.soon_step), *new]
-        for phi, value in zip([offset, b_row, place, asked, *sums], following, strict=True):
-            phi.add_incoming(value, depth_loop)
-        builder.cbranch(builder.icmp_signed("!=", following[0], end), depth_loop, run_end)
+        for phi, value in zip(phis, following, strict=True):
+            phi.add_incoming(value, loop)
+        builder.cbranch(builder.icmp_signed("!=", following[0], end), loop, after)
 
-        builder.position_at_end(run_end)
-        next_run = builder.add(run, word(1))
-        for phi, value in zip([run, followed, copied, soon, *outer], [next_run, *following[1:4], *new], strict=True):
-            phi.add_incoming(value, run_end)
-        after = function.append_basic_block("after")
-        builder.cbranch(builder.icmp_signed("<", next_run, product.pieces), run_loop, after)
         builder.position_at_end(after)
         for value, (i, j) in zip(new, tile, strict=True):
             self.store(builder, value, builder.add(targets[i], places[j]), mask)
 
-    def panel(self, name, vectors, masked):
-        """A function for any number of rows: the highest tile as long as it fits, then the next."""
+    def panel(self, tiles, masked=False):
+        """A function for any number of rows: the highest tile as long as it fits, then the next.
+
+        Args:
+            tiles: A `Tile`.
+            masked: Whether there may be fewer columns.
+        """
+        vectors, name = tiles.vectors, f"{'narrow' if masked else 'full'}_panel_{tiles.vectors}"
         function, builder = self.function(name, len(Product._fields))
         if builder is None:
             return function
         product = Product(*function.args)
         mask = self.first_lanes(builder, product.columns) if masked else None
-        highest = TILE.rows[0]
+        highest = tiles.rows[0]
 
         def tile(height, i, product, copies=False, fetches=None):
             moved = {name: builder.add(getattr(product, name), builder.mul(i, word(WORDS))) for name in TABLES}
@@ -170,10 +173,9 @@ class Panel(Emitter):
                 return phi
 
             done = choose(word(0), word(highest))
-            b = choose(product.b, product.copy)
-            ldb = choose(product.ldb, word(vectors * BYTES))
-            product = product._replace(b=b, ldb=ldb, packed=choose(product.packed, word(1)))
-        for height in TILE.rows:
+            b, ldb = choose(product.b, product.copy), choose(product.ldb, word(vectors * BYTES))
+            product = product._replace(b=b, ldb=ldb)
+        for height in tiles.rows:
             before = builder.block
             test, body, after = (function.append_basic_block(f"{name}_{height}") for name in ("test", "body", "after"))
             builder.branch(test)
@@ -187,7 +189,7 @@ class Panel(Emitter):
                 tile(height, i, product)
             else:
                 # Down a column of A each k is on another line, often one that L1 cannot keep beside the others.
-                down = builder.icmp_signed("!=", product.step, word(self.size))
+                down = builder.icmp_signed("!=", product.down, word(0))
                 soon = builder.icmp_signed("!=", product.soon, word(0))
                 with builder.if_else(builder.or_(down, soon)) as (fetching, plain):
                     with fetching, builder.if_else(down) as (columns, along):
@@ -204,67 +206,52 @@ class Panel(Emitter):
         builder.ret_void()
         return function
 
+    def pin(self, builder, values):
+        """The values, behind an empty instruction that keeps their place: nothing moves past it.
+
+        Left alone, LLVM may read a whole column of A before it multiplies; then registers don't suffice for the sums.
+        """
+        constraint = PINS.get(ISA)
+        if constraint is None:
+            return values
+        operands = [f"={constraint}"] * len(values) + [str(i) for i in range(len(values))]
+        kind = self.vector if len(values) == 1 else ir.LiteralStructType([self.vector] * len(values))
+        kind = ir.FunctionType(kind, [self.vector] * len(values))
+        pinned = builder.call(ir.InlineAsm(kind, "", ",".join([*operands, "~{memory}"]), side_effect=True), values)
+        return [pinned] if len(values) == 1 else [builder.extract_value(pinned, i) for i in range(len(values))]
+
     def prefetch(self, builder, address, write, level):
         """Asks for a cache line; level 3 is L1, 2 is L2."""
         fetch = self.declare("llvm.prefetch.p0", ir.VoidType(), [POINTER, INT32, INT32, INT32])
         builder.call(fetch, [builder.inttoptr(address, POINTER), *(ir.Constant(INT32, n) for n in (write, level, 1))])
 
 
-def _wide(emitter, builder, _, *product):
-    builder.call(emitter.panel("wide_panel", TILE.vectors, False), product)
+def _panel(tiles, masked=False):
+    return lambda emitter, builder, _, *product: builder.call(emitter.panel(tiles, masked), product)
 
 
-def _narrow(emitter, builder, _, *product):
-    builder.call(emitter.panel("narrow_panel", 1, True), product)
+@primitive(twin=None)
+def broad_panel(
+    typingctx, like, rows, targets, count, left, depth, down, b, ldb, start, column, columns, far,
+    soon, soon_row, soon_step, copy,
+):  # fmt: skip
+    """C of any number of rows, as wide as the broad tile; `like` is an array or a pointer of the element type."""
+    return emits(Panel, _panel(BROAD), len(Product._fields))(like)
 
 
 @primitive(twin=None)
 def wide_panel(
-    typingctx,
-    like,
-    rows,
-    targets,
-    count,
-    runs,
-    pieces,
-    step,
-    b,
-    ldb,
-    packed,
-    start,
-    column,
-    columns,
-    far,
-    soon,
-    soon_row,
-    soon_step,
-    copy,
-):
-    """C of any number of rows, as wide as a register tile; `like` is an array or a pointer of the element type."""
-    return emits(Panel, _wide, len(Product._fields))(like)
+    typingctx, like, rows, targets, count, left, depth, down, b, ldb, start, column, columns, far,
+    soon, soon_row, soon_step, copy,
+):  # fmt: skip
+    """C of any number of rows, as wide as the wide tile."""
+    return emits(Panel, _panel(WIDE), len(Product._fields))(like)
 
 
 @primitive(twin=None)
 def narrow_panel(
-    typingctx,
-    like,
-    rows,
-    targets,
-    count,
-    runs,
-    pieces,
-    step,
-    b,
-    ldb,
-    packed,
-    start,
-    column,
-    columns,
-    far,
-    soon,
-    soon_row,
-    soon_step,
-    copy,
-):
+    typingctx, like, rows, targets, count, left, depth, down, b, ldb, start, column, columns, far,
+    soon, soon_row, soon_step, copy,
+):  # fmt: skip
     """C of any number of rows and at most one vector of columns."""
-    return emits(Panel, _narrow, len(Product._fields))(like)
+    return emits(Panel, _panel(WIDE._replace(vectors=1), True), len(Product._fields))(like)

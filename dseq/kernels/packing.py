@@ -5,52 +5,53 @@ from numba import types
 from numba.core import cgutils
 
 from dseq.kernels.base import primitive
-from dseq.kernels.vector import DEPTH, INT32, TILE, WORD, Emitter, emits, word
+from dseq.kernels.vector import BROAD, DEPTH, INT32, POINTER, WIDE, WORD, Emitter, emits, word
 
 
 class Packing(Emitter):
     """Writes the copies."""
 
     def copy_panel(self):
-        """A function (to, b, ldb, depth, columns); see the primitive."""
-        function, builder = self.function("copy_panel", 5)
+        """A function (to, width, b, steps, depth, columns); see the primitive."""
+        function, builder = self.function("copy_panel", 6)
         if builder is None:
             return function
-        to, b, ldb, depth, columns = function.args
-        places = [word(v * self.lanes) for v in range(TILE.vectors)]
+        to, width, b, steps, depth, columns = function.args
+        places = [word(v * self.lanes) for v in range(WIDE.vectors)]
         masks = [self.first_lanes(builder, builder.sub(columns, place)) for place in places]
-        full = builder.icmp_signed("==", columns, word(TILE.vectors * self.lanes))
+        full = builder.icmp_signed(">=", columns, word(WIDE.vectors * self.lanes))
 
         def loop(masks):
             with cgutils.for_range(builder, depth) as row:
-                source = self.at(builder, b, builder.mul(row.index, ldb))
-                target = self.at(builder, to, builder.mul(row.index, word(TILE.vectors * self.lanes)))
+                step = builder.add(steps, builder.mul(row.index, word(8)))
+                source = builder.add(b, builder.load(builder.inttoptr(step, POINTER), align=8, typ=WORD))
+                target = self.at(builder, to, builder.mul(row.index, width))
                 for place, mask in zip(places, masks, strict=True):
                     value = self.load(builder, self.at(builder, source, place), mask)
                     self.store(builder, value, self.at(builder, target, place))
 
         with builder.if_else(full) as (then, otherwise):
             with then:
-                loop([None] * TILE.vectors)
+                loop([None] * WIDE.vectors)
             with otherwise:
                 loop(masks)
         builder.ret_void()
         return function
 
     def transpose_panel(self):
-        """A function (to, b, ldb, depth, columns); see the primitive."""
-        function, builder = self.function("transpose_panel", 5)
+        """A function (to, width, b, ldb, depth, columns); see the primitive."""
+        function, builder = self.function("transpose_panel", 6)
         if builder is None:
             return function
-        to, b, ldb, depth, columns = function.args
-        lanes, width = word(self.lanes), TILE.vectors * self.lanes
-        for v in range(TILE.vectors):
+        to, width, b, ldb, depth, columns = function.args
+        lanes = word(self.lanes)
+        for v in range(WIDE.vectors):
             first = v * self.lanes
             blocks = builder.sdiv(builder.add(depth, word(self.lanes - 1)), lanes)
             with cgutils.for_range(builder, blocks) as block:
                 k = builder.mul(block.index, lanes)
                 source = self.at(builder, b, k, builder.mul(ldb, word(first)))
-                target = self.at(builder, to, builder.mul(k, word(width)), word(first))
+                target = self.at(builder, to, builder.mul(k, width), word(first))
                 whole = builder.and_(
                     builder.icmp_signed(">=", columns, word(first + self.lanes)),
                     builder.icmp_signed(">=", depth, builder.add(k, lanes)),
@@ -62,7 +63,7 @@ class Packing(Emitter):
                         for j, mask in enumerate(masks)
                     ]
                     for p, value in enumerate(self.transpose(builder, rows)):
-                        self.store(builder, value, self.at(builder, target, word(p * width)))
+                        self.store(builder, value, self.at(builder, target, builder.mul(width, word(p))))
 
                 with builder.if_else(whole) as (then, otherwise):
                     with then:
@@ -122,7 +123,7 @@ class Packing(Emitter):
 
     def scratch(self, builder, depth):
         with builder.goto_entry_block():
-            block = builder.alloca(self.scalar, size=word(depth * TILE.vectors * self.lanes))
+            block = builder.alloca(self.scalar, size=word(depth * WIDE.vectors * self.lanes))
         block.align = 64
         return builder.ptrtoint(block, WORD)
 
@@ -134,7 +135,7 @@ class Packing(Emitter):
         name = f"dseq_zeros_{self.suffix}"
         known = self.module.globals.get(name)
         if known is None:
-            kind = ir.ArrayType(self.scalar, TILE.vectors * self.lanes)
+            kind = ir.ArrayType(self.scalar, BROAD.vectors * self.lanes)
             known = ir.GlobalVariable(self.module, kind, name)
             known.initializer = ir.Constant(kind, [0.0] * kind.count)
             known.linkage, known.global_constant, known.align = "internal", True, 64
@@ -142,15 +143,18 @@ class Packing(Emitter):
 
 
 @primitive(twin=None)
-def copy_panel(typingctx, like, to, b, ldb, depth, columns):
-    """Copies `depth` rows of B beside each other, padded with zeros to the width of a tile."""
-    return emits(Packing, lambda e, builder, _, *rest: builder.call(e.copy_panel(), rest), 5)(like)
+def copy_panel(typingctx, like, to, width, b, steps, depth, columns):
+    """Copies `depth` rows of B, row k from `steps[k]` bytes after b, as wide as the wide tile and padded with zeros.
+
+    The panel's rows are `width` elements apart, so that two of these make one of twice the width.
+    """
+    return emits(Packing, lambda e, builder, _, *rest: builder.call(e.copy_panel(), rest), 6)(like)
 
 
 @primitive(twin=None)
-def transpose_panel(typingctx, like, to, b, ldb, depth, columns):
-    """Copies `depth` columns of a matrix of `columns` rows, transposed and padded as by `copy_panel`."""
-    return emits(Packing, lambda e, builder, _, *rest: builder.call(e.transpose_panel(), rest), 5)(like)
+def transpose_panel(typingctx, like, to, width, b, ldb, depth, columns):
+    """Copies `depth` columns of a matrix of `columns` rows, transposed; width and padding are as by `copy_panel`."""
+    return emits(Packing, lambda e, builder, _, *rest: builder.call(e.transpose_panel(), rest), 6)(like)
 
 
 @primitive(twin=None)
@@ -161,7 +165,7 @@ def scratch(typingctx, like):
 
 @primitive(twin=None)
 def zeros(typingctx, like):
-    """The address of zeros as wide as a tile."""
+    """The address of zeros as wide as the broad tile."""
     return emits(Packing, lambda e, builder, _: e.zeros(), 0, types.int64)(like)
 
 

@@ -18,12 +18,14 @@ from numba import types
 from dseq.kernels.base import kernel, primitive
 from dseq.kernels.epilogue import NONE, RELU6
 from dseq.kernels.link import linked
-from dseq.kernels.vector import BYTES, MASKED_LOADS, TILE, WORD, Emitter, emits, size_of, word
+from dseq.kernels.vector import BROAD, BYTES, MASKED_LOADS, WIDE, WORD, Emitter, emits, size_of, word
 
-MANY = TILE.rows[0] * TILE.vectors >= 24  # 32 registers, not 16
-VECTORS = TILE.vectors  # of many i
+SUMS = BROAD.rows[0] * BROAD.vectors  # in registers at once
+MANY = SUMS >= 24  # of 32 registers, not of 16
+VECTORS = WIDE.vectors  # of many i
+COUNTS = tuple(sorted({SUMS // VECTORS, *WIDE.rows}, reverse=True))
 FEW, FEW_VECTORS = (5, 3, 1), 3 if MANY else 2  # columns of a kernel are few; most kernels have 3
-REST = tuple(sorted({*TILE.rows, *FEW}, reverse=True))
+REST = tuple(sorted({*COUNTS, *FEW}, reverse=True))
 ONE_VECTORS = 8  # of a single i: enough chains to hide how long a multiply-add takes
 
 
@@ -186,7 +188,7 @@ def _calls(name, counts, vectors, masked=False):
 @primitive(twin=None)
 def strip_of_many(typingctx, like, a, sa, lda, ka, b, sb, ldb, c, ldc, start, lds, count, channels, batches, depth, f):
     """`VECTORS` vectors of channels for many i."""
-    return emits(Strips, _calls("strip_of_many", TILE.rows, VECTORS), len(Strip._fields))(like)
+    return emits(Strips, _calls("strip_of_many", COUNTS, VECTORS), len(Strip._fields))(like)
 
 
 @primitive(twin=None)

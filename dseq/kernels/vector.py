@@ -13,18 +13,18 @@ from dseq.kernels.link import address_of_data
 
 
 class Tile(NamedTuple):
-    """How a CPU's vector registers are filled: row counts of the tiles (greedy), vectors a row, bits a vector."""
+    """A register tile of C: row counts (greedy) and vectors a row."""
 
     rows: tuple
     vectors: int
-    bits: int
 
 
+# Bits a vector, and the tiles, those with more vectors a row first.
 TILES = {
-    "avx512": Tile((12, 8, 4, 2, 1), 2, 512),
-    "avx2": Tile((6, 4, 2, 1), 2, 256),
-    "neon": Tile((8, 4, 2, 1), 3, 128),
-    "plain": Tile((4, 2, 1), 2, 128),
+    "avx512": (512, Tile((6, 4, 2, 1), 4), Tile((8, 4, 2, 1), 2)),
+    "avx2": (256, Tile((8, 4, 2, 1), 2)),
+    "neon": (128, Tile((8, 4, 2, 1), 3)),
+    "plain": (128, Tile((8, 4, 2, 1), 2)),
 }
 
 
@@ -52,11 +52,13 @@ def _choose() -> str:
 
 
 ISA = _choose()
-TILE = TILES[ISA]
+_bits, BROAD, *_others = TILES[ISA]
+WIDE = (_others or [BROAD])[0]
 # Other CPUs would branch on every lane of every masked load: there the last columns of B are packed and padded.
 MASKED_LOADS = ISA == "avx512"
-BYTES = TILE.bits // 8
-DEPTH = 288  # rows of a panel of B: as wide as a tile it takes 36 KiB of L1 at most, at 512 bits; 3 x 3 x 32 is one
+BYTES = _bits // 8
+DEPTH = 288  # rows of a panel of B as wide as the wide tile: 36 KiB of L1 at 512 bits; 3 x 3 x 32 is one
+SHORTER = DEPTH * WIDE.vectors // BROAD.vectors  # of one as wide as the broad tile
 
 WORD, INT32, BIT, POINTER = ir.IntType(64), ir.IntType(32), ir.IntType(1), ir.PointerType()
 
