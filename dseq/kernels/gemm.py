@@ -30,16 +30,21 @@ row_words, step_words = words(LONGEST), words(DEPTH + AHEAD)
 @kernel
 def fill_rows(table, first, base, n1, n2, n3, s0, s1, s2, s3):
     # table (count,): the addresses of rows `first` on; row ((i0 n1 + i1) n2 + i2) n3 + i3 is at base + sum of i s
+    rest, i3 = divmod(first, n3)
+    rest, i2 = divmod(rest, n2)
+    i0, i1 = divmod(rest, n1)
     done, count = 0, table.size
     while done < count:
-        rest, i3 = divmod(first + done, n3)
-        rest, i2 = divmod(rest, n2)
-        i0, i1 = divmod(rest, n1)
         address = base + i0 * s0 + i1 * s1 + i2 * s2 + i3 * s3
         part = table[done : done + min(n3 - i3, count - done)]
         for j in range(part.size):
             part[j] = address + j * s3
         done += part.size
+        i2, i3 = i2 + 1, 0
+        if i2 == n2:
+            i1, i2 = i1 + 1, 0
+            if i1 == n1:
+                i0, i1 = i0 + 1, 0
 
 
 @kernel

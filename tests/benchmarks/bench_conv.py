@@ -3,7 +3,8 @@
 Forward, the kernel's and the input's gradient of ten shapes, float32, on one core. Numbers are medians over rounds in
 which every contender runs once, and only time the thread itself ran counts: a noisy machine is noisy for all. The peak
 is a loop of multiply-adds on registers, taken in turns of a few milliseconds: alone for longer, such a loop runs at a
-higher clock than any that also loads. The first line says how much of it the register tile reaches in the caches. PyTorch runs in an interpreter of its own, which waits while dseq computes, in the faster of its two memory formats.
+higher clock than any that also loads. The first line says how much of it the register tile reaches in the caches.
+PyTorch runs in an interpreter of its own, which waits while dseq computes, in the faster of its two memory formats.
 """
 
 import os
