@@ -20,6 +20,8 @@ from dseq.kernels.epilogue import activate
 from dseq.kernels.gemm import ITSELF, linked_contract, operand_of
 from dseq.kernels.vector import size_of
 
+MANY = 128  # filters that are enough for a product of each tap
+LARGE = 1 << 20  # bytes of taps that do not stay in L2 while they are read for each class of pixels
 BLOCK = 2048  # output pixels after which the next group's turn is, so that x stays in a cache
 
 
@@ -168,11 +170,44 @@ def class_of(at, end, size, outputs, stride, dilation):
 
 
 @kernel
+def input_gradient_by_taps(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, start):
+    # One product for each tap, added where it reaches: the taps are read once, however few pixels there are.
+    n, od, oh, ow, o = dy.shape
+    _, d, h, wide, c = dx.shape
+    kd, kh, kw, _, cg = wt.shape
+    size = size_of(dx)
+    to, given, taps = operand_of(dx, dx), operand_of(dx, dy), operand_of(dx, wt)
+    og, pixels, image = o // groups, od * oh * ow, d * h * wide * c
+    if start != ITSELF:
+        whole = dx.reshape(dx.size)
+        for j in range(whole.size):
+            whole[j] = 0
+    block = samples_at_once(n, pixels, groups)
+    for i in range(0, n, block):
+        for tap in range(kd * kh * kw):
+            rest, t = divmod(tap, kw)
+            p, q = divmod(rest, kh)
+            first = ((kd - 1 - p) * dd * h + (kh - 1 - q) * dh) * wide + (kw - 1 - t) * dw
+            for g in range(groups):
+                linked_contract(
+                    dx, (to + size * (i * image + first * c + g * cg), given + size * (i * pixels * o + g * og),
+                         taps + size * (tap * o + g * og) * cg, ITSELF,
+                         min(block, n - i), od, oh, ow,
+                         image, sd * h * wide * c, sh * wide * c, sw * c,
+                         pixels * o, oh * ow * o, ow * o, o,
+                         1, 1, 1, 0, 0, 0, 0, 0, 0, og, 1, cg, 0, cg, 0),
+                )  # fmt: skip
+
+
+@kernel
 def input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, start):
     # Input pixels that the same taps reach make a class, evenly spread along each axis: one product each.
     n, od, oh, ow, o = dy.shape
     _, d, h, wide, c = dx.shape
     kd, kh, kw, _, cg = wt.shape
+    if sd * sh * sw == 1 and kd * kh * kw > 1 and o // groups >= MANY and wt.size * size_of(dx) > LARGE:
+        input_gradient_by_taps(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, start)
+        return
     size = size_of(dx)
     to, given, taps = operand_of(dx, dx), operand_of(dx, dy), operand_of(dx, wt)
     og, pixels, image = o // groups, od * oh * ow, d * h * wide * c

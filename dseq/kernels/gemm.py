@@ -12,7 +12,7 @@ from numba.core.errors import TypingError
 from dseq.kernels.base import JIT, kernel, primitive
 from dseq.kernels.epilogue import activate
 from dseq.kernels.link import linked
-from dseq.kernels.microkernel import AHEAD, broad_panel, narrow_panel, wide_panel
+from dseq.kernels.microkernel import LINE, broad_panel, narrow_panel, wide_panel
 from dseq.kernels.packing import copy_panel, pointer_at, scratch, transpose_panel, words, zeros
 from dseq.kernels.vector import BROAD, BYTES, DEPTH, MASKED_LOADS, SHORTER, WIDE, Emitter, address_of, emits, size_of
 
@@ -20,11 +20,12 @@ TWO = BROAD != WIDE
 UNIT = max(BROAD.rows[0], WIDE.rows[0])
 PART = 2112  # bytes of a column of A: times DEPTH it stays in an L2 of 1 MiB while the panels of B pass
 WORTH = 24  # rows from which a panel of B is copied
+AHEAD = 12  # steps along the inner axis that columns of A are fetched ahead
 FAR = 1 << 20  # bytes of C from which it is fetched ahead; below, the requests only take time
 LONGEST = PART // 4 + 2 * UNIT  # rows of a part
 ITSELF = 1
 
-row_words, step_words = words(LONGEST), words(DEPTH + AHEAD)
+row_words, step_words = words(LONGEST), words(DEPTH)
 
 
 @kernel
@@ -66,6 +67,40 @@ def fill_steps(table, first, length, n1, n2, s0, s1, s2, step):
 
 
 @kernel
+def fill_columns(ahead, left):
+    # ahead (depth,): what a step along the inner axis fetches where each is on another line of A: that of a later step
+    depth = ahead.size
+    sooner = max(0, depth - AHEAD)
+    later = left[depth - sooner :]
+    for k in range(sooner):
+        ahead[k] = later[k]
+    for k in range(sooner, depth):
+        ahead[k] = left[depth - 1]
+
+
+@kernel
+def fill_lines(ahead, left, begin, tile, span, size):
+    # ahead (depth,): the lines of the next tile's rows, which begin `tile` bytes on and are `span` bytes apart, spread
+    # over the steps. Rows that share much with each other are one run of bytes from left[begin] on.
+    depth = ahead.size
+    lines = (depth * size + LINE - 1) // LINE
+    apart = span >= depth * size
+    count = tile // span * lines if apart else tile // LINE
+    row, line, rest = 0, 0, 0
+    for k in range(depth):
+        if apart:
+            ahead[k] = tile + row * span + left[min(line * LINE // size, depth - 1)]
+        else:
+            ahead[k] = tile + line * LINE + left[begin]
+        rest += count
+        while rest >= depth:
+            rest -= depth
+            line += 1
+            if apart and line == lines:
+                row, line = row + 1, 0
+
+
+@kernel
 def contract(
     pointer, c, a, b, start, n0, n1, n2, n3, c0, c1, c2, c3, a0, a1, a2, a3,
     runs0, runs1, runs2, ra0, ra1, ra2, rb0, rb1, rb2, length, step, ldb, transposed, m, activation,
@@ -81,7 +116,8 @@ def contract(
     n, k = n0 * n1 * n2 * n3, runs0 * runs1 * runs2 * length
     panel, nothing = scratch(pointer), zeros(pointer)
     sources, targets = carray(row_words(pointer), (LONGEST,)), carray(row_words(pointer), (LONGEST,))
-    left, right = carray(step_words(pointer), (DEPTH + AHEAD,)), carray(step_words(pointer), (DEPTH + AHEAD,))
+    left, right = carray(step_words(pointer), (DEPTH,)), carray(step_words(pointer), (DEPTH,))
+    ahead = carray(step_words(pointer), (DEPTH,))
     straight = (
         (runs2 == 1 or rb2 == length * ldb)
         and (runs1 == 1 or rb1 == runs2 * length * ldb)
@@ -89,9 +125,8 @@ def contract(
     )
     copies = transposed == 0 and (not straight or m % wide != 0)
     far = 1 if n * m * size > FAR else 0
-    down = 1 if step != 1 else 0
     # Whether rows of A come from memory, share little with each other and leave little out between them.
-    fresh = 1 if step == 1 and n * a3 * size > FAR and a3 <= k <= 4 * a3 else 0
+    fresh = step == 1 and n * a3 * size > FAR and a3 <= k <= 4 * a3
     deepest = SHORTER if m >= broad else DEPTH
     blocks = max(1, (k + deepest - 1) // deepest)
     piece = max(1, ((k + blocks - 1) // blocks + lanes - 1) // lanes * lanes)
@@ -117,15 +152,14 @@ def contract(
             last = fill_steps(left[:depth], k0, length, runs1, runs2, ra0 * size, ra1 * size, ra2 * size, step * size)
             if copies:
                 fill_steps(right[:depth], k0, length, runs1, runs2, rb0 * size, rb1 * size, rb2 * size, ldb * size)
-            for i in range(depth, depth + AHEAD):
-                left[i] = left[depth - 1]
-            soon, soon_row, soon_step = 0, 0, 0
-            if fresh != 0 and k0 + depth >= k:
-                # The rows of the next tile, from where the last run begins.
+            fetch = 0
+            if step != 1:
+                fill_columns(ahead[:depth], left)
+                fetch = address_of(ahead)
+            elif fresh and (a3 >= depth or k0 + depth >= k):
                 highest = BROAD.rows[0] if m >= broad else WIDE.rows[0]
-                span = (sources[rows - 1] - sources[0]) // max(1, rows - 1)
-                soon_row, soon_step = span, max(1, highest * span // depth)
-                soon = sources[0] + highest * span + left[last]
+                fill_lines(ahead[:depth], left, last, highest * a3 * size, a3 * size, size)
+                fetch = address_of(ahead)
             j0 = 0
             while j0 < m:
                 column = j0 * size
@@ -136,37 +170,38 @@ def contract(
                     from_row = origin + column
                 width = broad if TWO and m - j0 >= broad else wide
                 columns = min(width, m - j0)
-                place, ahead, copy = b + column + k0 * ldb * size, ldb * size, 0
+                place, apart, copy = b + column + k0 * ldb * size, ldb * size, 0
                 if transposed != 0:
                     for j in range(0, width, wide):
                         transpose_panel(
                             pointer, panel + j * size, width, b + size * ((j0 + j) * ldb + k0), ldb, depth, columns - j
                         )
-                    place, ahead = panel, width * size
+                    place, apart = panel, width * size
                 elif not straight or columns < width and (rows >= WORTH or not MASKED_LOADS):
                     for j in range(0, width, wide):
                         at = panel + j * size
                         copy_panel(pointer, at, width, b + column + j * size, row_right, depth, columns - j)
-                    place, ahead = panel, width * size
+                    place, apart = panel, width * size
                 elif rows >= WORTH and ldb != width:
                     copy = panel
+                first = fetch if j0 == 0 or step != 1 else 0  # later panels find rows in L2
                 if columns < width:
                     for j in range(0, columns, lanes):
                         if from_row != 0 and from_row != nothing:
                             from_row = origin + column + j * size
                         narrow_panel(
-                            pointer, row_a, row_c, rows, row_left, depth, 0, place + j * size, ahead, from_row,
-                            column + j * size, columns - j, 0, 0, 0, 0, 0,
+                            pointer, row_a, row_c, rows, row_left, 0, depth, place + j * size, apart, from_row,
+                            column + j * size, columns - j, 0, 0,
                         )  # fmt: skip
                 elif TWO and width == broad:
                     broad_panel(
-                        pointer, row_a, row_c, rows, row_left, depth, down, place, ahead, from_row,
-                        column, columns, far, soon if j0 == 0 else 0, soon_row, soon_step, copy,
+                        pointer, row_a, row_c, rows, row_left, first, depth, place, apart, from_row,
+                        column, columns, far, copy,
                     )  # fmt: skip
                 else:
                     wide_panel(
-                        pointer, row_a, row_c, rows, row_left, depth, down, place, ahead, from_row,
-                        column, columns, far, soon if j0 == 0 else 0, soon_row, soon_step, copy,
+                        pointer, row_a, row_c, rows, row_left, first, depth, place, apart, from_row,
+                        column, columns, far, copy,
                     )  # fmt: skip
                 j0 += columns
             origin = ITSELF

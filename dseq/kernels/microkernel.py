@@ -39,7 +39,7 @@ from dseq.kernels.vector import (
 )
 
 WORDS = 8  # bytes of a table's entry
-AHEAD = 12  # steps along the inner axis that columns of A are fetched ahead
+LINE = 64  # bytes of a line of the caches
 PINS = {"avx512": "v", "avx2": "x", "plain": "x"} if not ON_ARM else {}  # names of vector registers
 
 
@@ -49,18 +49,15 @@ class Product(NamedTuple):
     rows: ir.Value  # the table of addresses in A
     targets: ir.Value  # the table of addresses in C
     count: ir.Value
-    left: ir.Value  # the table of distances along A, `AHEAD` longer than it is deep
+    left: ir.Value  # the table of distances along A
+    fetch: ir.Value  # full panels only: 0, or a table of what each step fetches ahead, as distances along A
     depth: ir.Value  # at least 1
-    down: ir.Value  # full panels only: whether each k is on another line of A
     b: ir.Value
     ldb: ir.Value  # bytes from one k to the next in B
     start: ir.Value  # one row for all, or 0: C itself
     column: ir.Value  # bytes from the addresses in the table to this panel of C
     columns: ir.Value  # narrow panels only
     far: ir.Value  # full panels only: whether C is too large for L2, so that it is fetched ahead
-    soon: ir.Value  # full panels only: 0, or where the rows of A after the next tile are: L2 gets them, piece by piece
-    soon_row: ir.Value
-    soon_step: ir.Value
     copy: ir.Value  # full panels only: 0, or where the first tile copies B for the others
 
 
@@ -77,7 +74,7 @@ class Panel(Emitter):
             place = builder.add(place, offset)
         return builder.load(builder.inttoptr(place, POINTER), align=8, typ=WORD)
 
-    def tile(self, builder, product, rows, vectors, mask, copies=False, fetches=None):
+    def tile(self, builder, product, rows, vectors, mask, copies=False, fetches=False):
         """One register tile of C; the builder is left after its stores."""
         function, places = builder.function, [word(v * BYTES) for v in range(vectors)]
         tile = [(i, j) for i in range(rows) for j in range(vectors)]
@@ -92,11 +89,11 @@ class Panel(Emitter):
         builder.branch(loop)
 
         builder.position_at_end(loop)
-        began = [product.left, product.b, product.copy, product.soon, *first]
+        began = [product.left, product.fetch, product.b, product.copy, *first]
         phis = [builder.phi(value.type) for value in began]
         for phi, value in zip(phis, began, strict=True):
             phi.add_incoming(value, entry)
-        step, b_row, place, asked, *sums = phis
+        step, fetch, b_row, place, *sums = phis
         offset = self.entry(builder, step)
         b_mask = mask if MASKED_LOADS else None
         right = [self.load(builder, builder.add(b_row, j), b_mask) for j in places]
@@ -105,12 +102,13 @@ class Panel(Emitter):
                 self.store(builder, value, builder.add(place, j))
                 # The next panel's part of this row is on the same page, but too far for the hardware to foresee.
                 self.prefetch(builder, builder.add(builder.add(b_row, j), word(vectors * BYTES)), write=0, level=2)
-        if fetches == "rows":
-            self.prefetch(builder, asked, write=0, level=2)
-        elif fetches == "columns":
-            ahead = self.entry(builder, step, word(AHEAD * WORDS))
-            for i in {0, rows - 1} if rows % 4 else {0}:
+        if fetches:
+            ahead = self.entry(builder, fetch)
+            for i in {0, rows - 1} if rows % 4 else {0}:  # a few columns of A may lie on two lines
                 self.prefetch(builder, builder.add(heads[i], ahead), write=0, level=3)
+            # Down a column, the line beside this one is wanted some tiles later, and the hardware cannot know.
+            beside = builder.add(builder.add(heads[rows - 1], offset), word(LINE))
+            self.prefetch(builder, beside, write=0, level=2)
         new = []
         for i in range(rows):
             address = builder.add(heads[i], offset)
@@ -118,8 +116,8 @@ class Panel(Emitter):
             left = self.broadcast(builder, left)
             row = [self.multiply_add(builder, left, right[j], sums[i * vectors + j]) for j in range(vectors)]
             new += self.pin(builder, row)
-        following = [builder.add(step, word(WORDS)), builder.add(b_row, product.ldb)]
-        following += [builder.add(place, word(vectors * BYTES)), builder.add(asked, product.soon_step), *new]
+        following = [builder.add(pointer, word(WORDS)) for pointer in (step, fetch)]
+        following += [builder.add(b_row, product.ldb), builder.add(place, word(vectors * BYTES)), *new]
         for phi, value in zip(phis, following, strict=True):
             phi.add_incoming(value, loop)
         builder.cbranch(builder.icmp_signed("!=", following[0], end), loop, after)
@@ -143,9 +141,9 @@ class Panel(Emitter):
         mask = self.first_lanes(builder, product.columns) if masked else None
         highest = tiles.rows[0]
 
-        def tile(height, i, product, copies=False, fetches=None):
+        def tile(height, i, product, copies=False, fetches=False):
             moved = {name: builder.add(getattr(product, name), builder.mul(i, word(WORDS))) for name in TABLES}
-            product = product._replace(**moved, soon=builder.add(product.soon, builder.mul(i, product.soon_row)))
+            product = product._replace(**moved)
             if not masked and height == highest:
                 with builder.if_then(builder.icmp_signed("!=", product.far, word(0))):
                     # The loads of the next tile of C would stall its first multiply-adds.
@@ -188,15 +186,9 @@ class Panel(Emitter):
             if masked or height < highest:
                 tile(height, i, product)
             else:
-                # Down a column of A each k is on another line, often one that L1 cannot keep beside the others.
-                down = builder.icmp_signed("!=", product.down, word(0))
-                soon = builder.icmp_signed("!=", product.soon, word(0))
-                with builder.if_else(builder.or_(down, soon)) as (fetching, plain):
-                    with fetching, builder.if_else(down) as (columns, along):
-                        with columns:
-                            tile(height, i, product, fetches="columns")
-                        with along:
-                            tile(height, i, product, fetches="rows")
+                with builder.if_else(builder.icmp_signed("!=", product.fetch, word(0))) as (fetching, plain):
+                    with fetching:
+                        tile(height, i, product, fetches=True)
                     with plain:
                         tile(height, i, product)
             i.add_incoming(further, builder.block)
@@ -232,8 +224,7 @@ def _panel(tiles, masked=False):
 
 @primitive(twin=None)
 def broad_panel(
-    typingctx, like, rows, targets, count, left, depth, down, b, ldb, start, column, columns, far,
-    soon, soon_row, soon_step, copy,
+    typingctx, like, rows, targets, count, left, fetch, depth, b, ldb, start, column, columns, far, copy,
 ):  # fmt: skip
     """C of any number of rows, as wide as the broad tile; `like` is an array or a pointer of the element type."""
     return emits(Panel, _panel(BROAD), len(Product._fields))(like)
@@ -241,8 +232,7 @@ def broad_panel(
 
 @primitive(twin=None)
 def wide_panel(
-    typingctx, like, rows, targets, count, left, depth, down, b, ldb, start, column, columns, far,
-    soon, soon_row, soon_step, copy,
+    typingctx, like, rows, targets, count, left, fetch, depth, b, ldb, start, column, columns, far, copy,
 ):  # fmt: skip
     """C of any number of rows, as wide as the wide tile."""
     return emits(Panel, _panel(WIDE), len(Product._fields))(like)
@@ -250,8 +240,7 @@ def wide_panel(
 
 @primitive(twin=None)
 def narrow_panel(
-    typingctx, like, rows, targets, count, left, depth, down, b, ldb, start, column, columns, far,
-    soon, soon_row, soon_step, copy,
+    typingctx, like, rows, targets, count, left, fetch, depth, b, ldb, start, column, columns, far, copy,
 ):  # fmt: skip
     """C of any number of rows and at most one vector of columns."""
     return emits(Panel, _panel(WIDE._replace(vectors=1), True), len(Product._fields))(like)
