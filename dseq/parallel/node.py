@@ -19,6 +19,7 @@ from dseq.parallel.hop import UNIT, Hop, pieces_of
 from dseq.parallel.tree import Order
 from dseq.parallel.windows import Unavailable
 from dseq.program.host import Among, Host
+from dseq.program.memory import divided
 from dseq.program.operand import Operand
 
 PIECE = 16384  # elements that are summed and at once updated: they stay in the cache between
@@ -108,10 +109,11 @@ class Node(Engine):
                     plan.update(_Arrival(self._hop, number), total)
             return
         whole = _operand("all gradients", rows)
-        scratch = [_operand("scratch", array) for array in self._scratch]
-        for first, last in self.pieces(lo, hi):
-            total = _operand(f"grads[{first}:{last}]", grads[first:last])
-            plan.update(self._kernel, total, whole, first, *scratch)
+        shards, nodes = ([_operand("scratch", array) for array in arrays] for arrays in (self._scratch, self._of_nodes))
+        for piece in self.pieces(lo, hi):
+            for first, last, made in divided(*piece, self._made):
+                total = _operand(f"grads[{first}:{last}]", grads[first:last])
+                plan.update(self._kernel, total, whole, first, *(nodes if made else shards))
 
     def _bind(self, grads):
         """The node's rows of gradients as one matrix; and the kernel that sums them, with its scratch."""
@@ -119,11 +121,18 @@ class Node(Engine):
             self._grads, self._typed = grads, self._rows.view(grads.dtype)
             self._block = np.zeros(BLOCK, grads.dtype)
             self._kernel, self._scratch = sum_rows, [self._block]
+            self._of_nodes = self._scratch
             if self.division.strict:
-                # Folding what is this rank's first would read it once more.
-                shards = self.division.shards
-                order = Order((0, shards), {(k, k + 1): k for k in range(shards)}, grads.dtype)
-                self._kernel, self._scratch = sum_tree, [order.program, order.stack]
+                # Folding what is this rank's first would read it once more. A node's sum is in its first shard's row.
+                shards, nodes = self.division.shards, sum(map(self.division.nodes, range(self.size)), [])
+                self._kernel = sum_tree
+                self._scratch, self._of_nodes = (
+                    [order.program, order.stack]
+                    for order in (
+                        Order((0, shards), {node: node[0] for node in rows}, grads.dtype)
+                        for rows in ([(k, k + 1) for k in range(shards)], nodes)
+                    )
+                )
             if self._several:
                 self._hop = Hop(self.communicator, self._sent, grads, self._sum, self._block)
         return self._typed

@@ -50,6 +50,7 @@ class Plan:
         self.metrics = []  # (metric, labels, predictions, weights) that layers add to
         self.scored = True  # False: nobody reads what `penalty` gathers
         self.regularized = True  # False: without the penalties that depend on weights alone
+        self.strict = False  # True: the step sums the gradients of a fixed number of shards, along a tree
         self.streams = 0
         self.given = []
         self.overwrites = True  # False: every backward call adds, as running a plan over several shards needs
@@ -338,6 +339,11 @@ class Plan:
             calls.append((kernel, args))
         return calls, overwritten
 
+    @property
+    def summed(self):
+        """The gradient blocks whose parts of several shards the backward pass adds up itself."""
+        return [args[0].block for _, args in self.backward_calls if any(_is_of_tree(a) for a in args)]
+
     def calls(self):
         """All calls in running order."""
         return self.head_calls + self.forward_calls + self.backward_calls + self.update_calls + self.settle_calls
@@ -371,7 +377,7 @@ class Plan:
     def _describe(self, argument):
         if not isinstance(argument, Operand):
             return str(argument)
-        if argument.arena in ("constants", "scales", "clock"):
+        if argument.arena in ("constants", "scales", "clock", "tree"):
             return argument.label
         lead = ()
         if argument.per_row:
@@ -383,6 +389,10 @@ class Plan:
     def digest(self) -> str:
         """A fingerprint of the program, the same on every rank that holds the same model."""
         return hashlib.sha256(str(self).encode()).hexdigest()
+
+
+def _is_of_tree(argument):
+    return isinstance(argument, Operand) and argument.arena == "tree"
 
 
 def _name(kernel):

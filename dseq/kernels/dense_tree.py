@@ -1,0 +1,162 @@
+"""The gradient of a dense kernel as a sum over shards along a tree, without memory for each shard's part.
+
+Each shard's product is the chain of multiply-adds over its rows that `dense_write_kernel` makes; products are added by
+a program, as `kernels.tree.sum_tree` adds arrays. Both are done for a strip of rows and a panel of columns at a time:
+products and sums that wait for others lie on a stack in L1, and memory sees the result only.
+"""
+
+import numpy as np
+from numba import carray
+
+from dseq.kernels.base import JIT, kernel, primitive
+from dseq.kernels.gemm import PART, multiply, operand_of
+from dseq.kernels.microkernel import Panel, wide_panel
+from dseq.kernels.packing import copy_panel, scratch, words, zeros
+from dseq.kernels.tree import ADD_ABOVE, ADD_ONE, ADD_TWO, TAKE
+from dseq.kernels.vector import BYTES, DEPTH, TILE, address_of, emits
+
+WIDTH = TILE.vectors * BYTES  # bytes of a panel's row
+STRIP = 48  # rows of the result at a time: of 8 shards, the stack and the panel of one fit L1
+LINE = 64  # bytes that are fetched at once
+
+row_words, run_words = words(STRIP), words(3)
+
+
+def places(depth, dtype, allocate):
+    """The stack for a program.
+
+    Args:
+        depth: Places that the program takes.
+        dtype: The float type.
+        allocate: `(nbytes) -> bytes`.
+    """
+    count = depth + 1  # a product that is about to be added takes one more
+    return allocate(count * STRIP * WIDTH).view(dtype).reshape(count, -1)
+
+
+@kernel
+def dense_tree_kernel(dw, x, dy, part, cuts, program, stack):
+    # dw (k, m) = the sum over shards, in the program's order, of x.T @ dy over the shard's rows; x (n, k), dy (n, m)
+    # part (2,): which of so many parts of dw's rows is written; cuts (shards + 1,): the samples where shards begin, and
+    # the end; program (lines, 4): see kernels.tree; stack: see `places`
+    k = dw.shape[0]
+    each = x.shape[0] // max(1, cuts[cuts.size - 1])  # rows of a sample
+    first, last = k * part[0] // part[1], k * (part[0] + 1) // part[1]
+    if JIT:
+        if program.shape[0] == 1 and program[0, 0] == TAKE and last - first == k:
+            multiply_shard(dw, x, dy, cuts[program[0, 2]] * each, cuts[program[0, 2] + 1] * each)
+        else:
+            add_products(dw, x, dy, first, last, cuts, each, program, stack)
+    else:
+        dw[first:last] = plain_sum(x[:, first:last], dy, cuts * each, program)
+
+
+@kernel
+def multiply_shard(dw, x, dy, begin, end):
+    # The product of a single shard.
+    k, m = dw.shape
+    size = dw.itemsize
+    a, b = operand_of(dw, x) + begin * k * size, operand_of(dw, dy) + begin * m * size
+    multiply(dw, a, 1, k, b, m, 0, 0, k, m, end - begin, 0)
+
+
+@kernel
+def add_products(dw, x, dy, first, last, cuts, each, program, stack):
+    # Rows first .. last of dw. As in `gemm.contract` rows are taken in parts whose columns of x stay in L2.
+    m, size, lines = dw.shape[1], dw.itemsize, program.shape[0]
+    width = WIDTH // size
+    sources, targets, panel = row_words(dw), row_words(dw), scratch(dw)
+    source, target = carray(sources, (STRIP,)), carray(targets, (STRIP,))
+    row_a, row_c, base = address_of(sources), address_of(targets), address_of(stack)
+    from_x, from_dy = operand_of(dw, x), operand_of(dw, dy)
+    part = max(STRIP, PART // size // STRIP * STRIP)
+    few = (STRIP + cuts.size - 2) // (cuts.size - 1)
+    for i in range(STRIP):
+        target[i] = base + i * WIDTH
+    for i0 in range(first, last, part):
+        for j0 in range(0, m, width):
+            columns = min(width, m - j0)
+            for i1 in range(i0, min(i0 + part, last), STRIP):
+                count = min(STRIP, min(i0 + part, last) - i1)
+                for i in range(count):
+                    source[i] = from_x + (i1 + i) * size
+                fetched = 0
+                for line in range(lines):
+                    what, place = program[line, 0], program[line, 1]
+                    products = 2 if what == ADD_TWO else 1
+                    if what == ADD_ABOVE:
+                        products = 0
+                    for p in range(products):
+                        at = place + 1 if what == ADD_ONE else place + p
+                        shard = program[line, 2 + p]
+                        # What will be written is asked for bit by bit: products go on while it comes.
+                        fetch_strip(dw, i1 + fetched, i1 + min(count, fetched + few), j0, columns)
+                        fetched += few
+                        put_product(
+                            stack, at, row_a, row_c, count, from_dy + j0 * size, columns, x.shape[1], m,
+                            cuts[shard] * each, cuts[shard + 1] * each, panel,
+                        )  # fmt: skip
+                    if what != TAKE:
+                        s, above = stack[place][: count * width], stack[place + 1][: count * width]
+                        for i in range(s.size):
+                            s[i] += above[i]
+                for i in range(count):
+                    s = stack[0][i * width : i * width + columns]
+                    t = dw[i1 + i][j0 : j0 + columns]
+                    for j in range(columns):
+                        t[j] = s[j]
+
+
+@kernel
+def put_product(stack, place, row_a, row_c, count, b, columns, k, m, begin, end, panel):
+    # A strip and panel of x.T @ dy over rows begin .. end, to a place of the stack. row_a: the table of addresses of
+    # the strip's columns of x; row_c: that of its rows in place 0; b: address of the panel's first column of dy
+    size = stack.itemsize
+    runs = run_words(stack)
+    run, table = carray(runs, (3,)), address_of(runs)
+    if begin == end:
+        s = stack[place][: count * WIDTH // size]
+        for i in range(s.size):
+            s[i] = 0
+    from_row = zeros(stack)
+    for k0 in range(begin, end, DEPTH):
+        depth = min(DEPTH, end - k0)
+        run[0], run[1], run[2] = k0 * k * size, depth * k * size, k0 * m * size
+        right, ahead, packed, copy = b, m * size, 0, 0
+        if columns * size < WIDTH:
+            copy_panel(stack, panel, b + run[2], m, depth, columns)
+            right, ahead, packed = panel, WIDTH, 1
+        elif count >= TILE.rows[0]:
+            copy = panel
+        wide_panel(
+            stack, row_a, row_c, count, table, 1, k * size, right, ahead, packed,
+            from_row, place * STRIP * WIDTH, WIDTH // size, 0, 0, 0, 0, copy,
+        )  # fmt: skip
+        from_row = 0  # itself
+
+
+@primitive(twin=None)
+def fetch_to_write(typingctx, like, address):
+    """Asks for the cache line at an address, to be written."""
+    return emits(Panel, lambda e, builder, _, address: e.prefetch(builder, address, write=1, level=3), 1)(like)
+
+
+@kernel
+def fetch_strip(dw, first, last, j0, columns):
+    size, m = dw.itemsize, dw.shape[1]
+    for i in range(first, last):
+        begin = address_of(dw) + (i * m + j0) * size
+        for ahead in range(0, columns * size, LINE):
+            fetch_to_write(dw, begin + ahead)
+
+
+def plain_sum(x, dy, cuts, program):
+    """The same in NumPy, of whole arrays."""
+    stack = {}
+    for what, place, one, two in program:
+        shards = {TAKE: (one,), ADD_TWO: (one, two), ADD_ONE: (one,), ADD_ABOVE: ()}[what]
+        terms = [np.matmul(x[cuts[s] : cuts[s + 1]].T, dy[cuts[s] : cuts[s + 1]]) for s in shards]
+        if what in (ADD_ONE, ADD_ABOVE):
+            terms = [stack[place], *(terms or [stack[place + 1]])]
+        stack[place] = terms[0] if len(terms) == 1 else terms[0] + terms[1]
+    return stack[0]
