@@ -1,8 +1,8 @@
-"""The gradient of a dense kernel as a sum over shards along a tree, without memory for each shard's part.
+"""The gradients of a dense layer as sums over shards along a tree, without memory for each shard's part.
 
-Each shard's product is the chain of multiply-adds over its rows that `dense_write_kernel` makes; products are added by
-a program, as `kernels.tree.sum_tree` adds arrays. Both are done for a strip of rows and a panel of columns at a time:
-products and sums that wait for others lie on a stack in L1, and memory sees the result only.
+Each shard's part is the chain over its rows that `dense_write_kernel` or `dense_write_bias` makes; parts are added by a
+program, as `kernels.tree.sum_tree` adds arrays. Products and sums that wait for others lie on a stack in L1, for which
+the kernel's gradient is made a strip of rows and a panel of columns at a time: memory sees the result only.
 """
 
 import numpy as np
@@ -148,6 +148,37 @@ def fetch_strip(dw, first, last, j0, columns):
         begin = address_of(dw) + (i * m + j0) * size
         for ahead in range(0, columns * size, LINE):
             fetch_to_write(dw, begin + ahead)
+
+
+@kernel
+def dense_tree_bias(db, dy, part, cuts, program, stack):
+    # db (m,) = the sum over shards, in the program's order, of the sum of dy (n, m) over the shard's rows, one by one
+    # the others: as for dense_tree_kernel; a part has some of the columns
+    each = dy.shape[0] // max(1, cuts[cuts.size - 1])
+    first, last = db.size * part[0] // part[1], db.size * (part[0] + 1) // part[1]
+    for j0 in range(first, last, stack.shape[1]):
+        size = min(stack.shape[1], last - j0)
+        for line in range(program.shape[0]):
+            what, place = program[line, 0], program[line, 1]
+            sums = 2 if what == ADD_TWO else 1
+            if what == ADD_ABOVE:
+                sums = 0
+            for p in range(sums):
+                s = stack[place + 1 if what == ADD_ONE else place + p][:size]
+                shard = program[line, 2 + p]
+                for j in range(size):
+                    s[j] = 0
+                for i in range(cuts[shard] * each, cuts[shard + 1] * each):
+                    row = dy[i][j0 : j0 + size]
+                    for j in range(size):
+                        s[j] += row[j]
+            if what != TAKE:
+                s, above = stack[place][:size], stack[place + 1][:size]
+                for j in range(size):
+                    s[j] += above[j]
+        s, t = stack[0][:size], db[j0 : j0 + size]
+        for j in range(size):
+            t[j] = s[j]
 
 
 def plain_sum(x, dy, cuts, program):

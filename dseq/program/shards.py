@@ -16,7 +16,7 @@ import numpy as np
 
 from dseq.kernels.base import JIT
 from dseq.kernels.dense import dense_backward_input, dense_forward, dense_write_input
-from dseq.kernels.dense_tree import dense_tree_kernel, places
+from dseq.kernels.dense_tree import dense_tree_bias, dense_tree_kernel, places
 from dseq.kernels.rectifier import relu_backward, relu_forward, relu_in_place
 from dseq.program.host import is_host
 from dseq.program.memory import aligned
@@ -25,7 +25,7 @@ from dseq.program.operand import Operand
 # Kernels whose rows are tested to have the same bits however many there are. All kernels should; these are worth it:
 # products read their matrix once, not for each shard. In plain Python products are NumPy's, which do depend on it.
 ROW_BY_ROW = {dense_forward, dense_backward_input, dense_write_input, relu_forward, relu_backward, relu_in_place}
-BY_TREE = {dense_tree_kernel}
+BY_TREE = {dense_tree_kernel, dense_tree_bias}
 OF_ALL_SHARDS = ("params", "constants", "scales")  # arenas in which shards see the same
 
 NEVER, EACH, ROWS, TREE, ONCE = range(5)  # how a call is made; the last: for no shard, as the update

@@ -1,10 +1,10 @@
-"""Kernel gradients summed over shards along a tree, against products of single shards added by a recursion."""
+"""Gradients summed over shards along a tree, against those of single shards added by a recursion."""
 
 import numpy as np
 import pytest
 
-from dseq.kernels.dense import dense_write_kernel
-from dseq.kernels.dense_tree import dense_tree_kernel, places
+from dseq.kernels.dense import dense_write_bias, dense_write_kernel
+from dseq.kernels.dense_tree import dense_tree_bias, dense_tree_kernel, places
 from dseq.kernels.tree import ADD_ABOVE, ADD_ONE, ADD_TWO, TAKE
 from dseq.parallel.tree import program
 from dseq.program.memory import aligned
@@ -21,14 +21,16 @@ def tree(parts, lo, hi):
 
 
 def summed(x, dy, cuts, node, dtype, workers=1):
-    """The kernel's result, each part of its rows written by a call of its own."""
+    """The gradients of kernel and bias, each part of them written by a call of its own."""
     leaves = {(s, s + 1): s for s in range(len(cuts) - 1)}
     lines, depth = program(node, leaves)
-    dw = np.full((x.shape[1], dy.shape[1]), np.nan, dtype)
+    dw, db = np.full((x.shape[1], dy.shape[1]), np.nan, dtype), np.full(dy.shape[1], np.nan, dtype)
     stack = places(depth, dtype, aligned)
     for worker in range(workers):
-        dense_tree_kernel(dw, x, dy, np.array([worker, workers]), np.array(cuts), lines, stack)
-    return dw
+        tree = np.array([worker, workers]), np.array(cuts), lines, stack
+        dense_tree_kernel(dw, x, dy, *tree)
+        dense_tree_bias(db, dy, *tree)
+    return dw, db
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -41,24 +43,31 @@ def summed(x, dy, cuts, node, dtype, workers=1):
         (50, 32, [0, 0, 0, 0], 1),
         (20, 70, [0, 1, 2, 3, 4, 4, 4, 4, 4], 3),  # three rows a sample
         (600, 40, [0, 2, 300, 301], 1),  # rows and columns of more than one block
+        (2, 1700, [0, 2, 5, 6], 1),
     ],
 )
 def test_bits_are_those_of_shards_added_along_the_tree(k, m, cuts, each, dtype):
     rng = np.random.default_rng(k)
     x = rng.standard_normal((cuts[-1] * each, k)).astype(dtype)
     dy = (rng.standard_normal((len(x), m)) * 10.0 ** rng.integers(-3, 4, (len(x), m))).astype(dtype)
-    parts = []
+    parts, sums = [], []
     for lo, hi in zip(cuts, cuts[1:], strict=False):
         parts.append(np.full((k, m), np.nan, dtype))
         dense_write_kernel(parts[-1], x[lo * each : hi * each], dy[lo * each : hi * each])
+        sums.append(np.full(m, np.nan, dtype))
+        dense_write_bias(sums[-1], dy[lo * each : hi * each])
     shards = len(parts)
     bound = (len(x) + 2) * np.finfo(dtype).eps * (np.abs(x.T).astype(np.float64) @ np.abs(dy))
-    assert (np.abs(summed(x, dy, cuts, (0, shards), dtype) - x.T.astype(np.float64) @ dy) <= bound).all()
+    dw, db = summed(x, dy, cuts, (0, shards), dtype)
+    assert (np.abs(dw - x.T.astype(np.float64) @ dy) <= bound).all()
+    assert (np.abs(db - dy.sum(0, dtype=np.float64)) <= len(x) * np.finfo(dtype).eps * np.abs(dy).sum(0)).all()
     middle = shards // 2
     nodes = {(0, shards), (0, middle), (middle, shards), (shards - 1, shards)} - {(0, 0)}
     for node in nodes:
         for workers in (1, 3):
-            np.testing.assert_array_equal(summed(x, dy, cuts, node, dtype, workers), tree(parts, *node))
+            dw, db = summed(x, dy, cuts, node, dtype, workers)
+            np.testing.assert_array_equal(dw, tree(parts, *node))
+            np.testing.assert_array_equal(db, tree(sums, *node))
 
 
 def test_every_word_of_a_program():
@@ -70,7 +79,8 @@ def test_every_word_of_a_program():
         ([(TAKE, 0, 2, 0), (ADD_ONE, 0, 0, 0)], 5),
         ([(TAKE, 0, 2, 0), (ADD_TWO, 1, 0, 1), (ADD_ABOVE, 0, 0, 0)], 7),
     ):
-        dw = np.zeros((1, 1))
-        stack = places(2, "float64", aligned)
-        dense_tree_kernel(dw, x, dy, np.array([0, 1]), np.arange(4), np.array(lines), stack)
-        assert dw[0, 0] == expected
+        dw, db = np.zeros((1, 1)), np.zeros(1)
+        tree = np.array([0, 1]), np.arange(4), np.array(lines), places(2, "float64", aligned)
+        dense_tree_kernel(dw, x, dy, *tree)
+        dense_tree_bias(db, x, *tree)
+        assert dw[0, 0] == db[0] == expected

@@ -1,15 +1,16 @@
 """What shards add up in each step is summed where it is made, not written for each shard and summed then."""
 
-from dseq.kernels.dense import dense_write_kernel
-from dseq.kernels.dense_tree import dense_tree_kernel
+from dseq.kernels.dense import dense_write_bias, dense_write_kernel
+from dseq.kernels.dense_tree import dense_tree_bias, dense_tree_kernel
 from dseq.program.operand import Operand
 from dseq.program.rewriting.draft import covers
 
-BY_TREE = {dense_write_kernel: dense_tree_kernel}  # called (dw, x, dy); the twin, with what says the tree besides
+# Called (sum, rows, ...); the twin is told the tree besides.
+BY_TREE = {dense_write_kernel: dense_tree_kernel, dense_write_bias: dense_tree_bias}
 
 
 def sum_by_tree(draft) -> None:
-    """In strict mode a kernel's gradient is made of all shards' rows at once, after all have come through backward.
+    """In strict mode a weight's gradient is made of all shards' rows at once, after all have come through backward.
 
     Only where nothing else is added to it: products and penalties are summed shard by shard.
 
