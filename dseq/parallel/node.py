@@ -123,16 +123,12 @@ class Node(Engine):
             self._kernel, self._scratch = sum_rows, [self._block]
             self._of_nodes = self._scratch
             if self.division.strict:
-                # Folding what is this rank's first would read it once more. A node's sum is in its first shard's row.
+                # Folding what is this rank's first would read it once more. Sums of nodes are in their first shards'.
                 shards, nodes = self.division.shards, sum(map(self.division.nodes, range(self.size)), [])
-                self._kernel = sum_tree
-                self._scratch, self._of_nodes = (
-                    [order.program, order.stack]
-                    for order in (
-                        Order((0, shards), {node: node[0] for node in rows}, grads.dtype)
-                        for rows in ([(k, k + 1) for k in range(shards)], nodes)
-                    )
-                )
+                each = Order((0, shards), {(k, k + 1): k for k in range(shards)}, grads.dtype)
+                made = Order((0, shards), {node: node[0] for node in nodes}, grads.dtype)
+                self._kernel, self._scratch = sum_tree, [each.program, each.stack]
+                self._of_nodes = [made.program, made.stack]
             if self._several:
                 self._hop = Hop(self.communicator, self._sent, grads, self._sum, self._block)
         return self._typed

@@ -68,6 +68,11 @@ class Operand:
         return self.label
 
 
+def along_tree(args) -> bool:
+    """Whether a call of these arguments sums along the tree over shards."""
+    return any(isinstance(argument, Operand) and argument.arena == "tree" for argument in args)
+
+
 def flat(operand):
     """The operand as a one-dimensional array of all its elements; None stays None."""
     if operand is None:

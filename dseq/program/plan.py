@@ -12,7 +12,7 @@ from dseq.kernels.cast import cast_forward
 from dseq.kernels.fill import fill
 from dseq.program.floatx import standardize
 from dseq.program.host import Exchange, Host
-from dseq.program.operand import Operand, flat
+from dseq.program.operand import Operand, along_tree, flat
 
 CLOCK = ("seed", "step", "first_row", "shard", "shards")
 GRADIENTS = ("activation_grads", "shared_grads")
@@ -342,7 +342,7 @@ class Plan:
     @property
     def summed(self):
         """The gradient blocks whose parts of several shards the backward pass adds up itself."""
-        return [args[0].block for _, args in self.backward_calls if any(_is_of_tree(a) for a in args)]
+        return [args[0].block for _, args in self.backward_calls if along_tree(args)]
 
     def calls(self):
         """All calls in running order."""
@@ -389,10 +389,6 @@ class Plan:
     def digest(self) -> str:
         """A fingerprint of the program, the same on every rank that holds the same model."""
         return hashlib.sha256(str(self).encode()).hexdigest()
-
-
-def _is_of_tree(argument):
-    return isinstance(argument, Operand) and argument.arena == "tree"
 
 
 def _name(kernel):

@@ -4,7 +4,7 @@ A call is made
 
 - once for each shard, if it adds up over rows or has anything that is a shard's own;
 - once for the rows of many shards, if it makes each row of the same row of its inputs (`ROW_BY_ROW`);
-- once for each node of the tree over shards, if it sums along the tree (`BY_TREE`).
+- once for each node of the tree over shards, if it sums along the tree: see `dseq.program.rewriting.sums`.
 
 Bits do not tell which. Threads divide the shards, and of what is summed along the tree the result.
 """
@@ -16,16 +16,15 @@ import numpy as np
 
 from dseq.kernels.base import JIT
 from dseq.kernels.dense import dense_backward_input, dense_forward, dense_write_input
-from dseq.kernels.dense_tree import dense_tree_bias, dense_tree_kernel, places
+from dseq.kernels.dense_tree import places
 from dseq.kernels.rectifier import relu_backward, relu_forward, relu_in_place
 from dseq.program.host import is_host
 from dseq.program.memory import aligned
-from dseq.program.operand import Operand
+from dseq.program.operand import Operand, along_tree
 
 # Kernels whose rows are tested to have the same bits however many there are. All kernels should; these are worth it:
 # products read their matrix once, not for each shard. In plain Python products are NumPy's, which do depend on it.
 ROW_BY_ROW = {dense_forward, dense_backward_input, dense_write_input, relu_forward, relu_backward, relu_in_place}
-BY_TREE = {dense_tree_kernel, dense_tree_bias}
 OF_ALL_SHARDS = ("params", "constants", "scales")  # arenas in which shards see the same
 
 NEVER, EACH, ROWS, TREE, ONCE = range(5)  # how a call is made; the last: for no shard, as the update
@@ -91,7 +90,7 @@ class Schedule:
 
 
 def _kind(kernel, args, shards):
-    if kernel in BY_TREE:
+    if along_tree(args):
         return TREE
     if shards == 1 or not JIT or kernel not in ROW_BY_ROW or not args[0].per_row:
         return EACH

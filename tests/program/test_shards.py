@@ -11,6 +11,7 @@ from dseq.program import shards
 from dseq.program.host import Host
 from dseq.program.memory import divided, merged
 from dseq.program.operand import Operand
+from dseq.program.rewriting.sums import tree_operands
 from dseq.program.shards import Node, Schedule
 
 ROWS = (1, 2, 3, 5, 12, 13, 24, 61)
@@ -59,23 +60,11 @@ def rows(label):
 
 
 def test_the_order_of_calls():
-    y, x, w, db = (
-        rows("y"),
-        rows("x"),
-        Operand("w", (3, 3), "params", "float32"),
-        Operand("db", (3,), "grads", "float32"),
-    )
-    shared = Operand("w", (3, 3), "shared", "float32")
+    y, x, db = rows("y"), rows("x"), Operand("db", (3,), "grads", "float32")
+    w, shared = (Operand("w", (3, 3), arena, "float32") for arena in ("params", "shared"))
     by_row, own = (dense_forward, (y, x, w, None, 0)), (dense_forward, (y, x, shared, None, 0))
-    calls = [
-        by_row,
-        own,
-        (dense_backward_bias, (db, y)),
-        (Host(print), (y,)),
-        by_row,
-        (dense_tree_bias, (db, y)),
-        by_row,
-    ]
+    added, summed = (dense_backward_bias, (db, y)), (dense_tree_bias, (db, y, *tree_operands("float32")))
+    calls = [by_row, own, added, (Host(print), (y,)), by_row, summed, by_row]
     nodes = [Node(0, None, 1), Node(2, None, 1)]
     one = Schedule(calls, 6, [3, 4, 6], 3, nodes)
     at_once = [(0, 0, 3)] if JIT else [(0, k, k + 1) for k in range(3)]
