@@ -9,17 +9,17 @@ import numpy as np
 from numba import carray
 
 from dseq.kernels.base import JIT, kernel, primitive
-from dseq.kernels.gemm import PART, multiply, operand_of
-from dseq.kernels.microkernel import Panel, wide_panel
+from dseq.kernels.gemm import PART, TWO, UNIT, multiply, operand_of
+from dseq.kernels.microkernel import AHEAD, Panel, broad_panel, wide_panel
 from dseq.kernels.packing import copy_panel, scratch, words, zeros
 from dseq.kernels.tree import ADD_ABOVE, ADD_ONE, ADD_TWO, TAKE
-from dseq.kernels.vector import BYTES, DEPTH, TILE, address_of, emits
+from dseq.kernels.vector import BROAD, BYTES, DEPTH, SHORTER, WIDE, address_of, emits
 
-WIDTH = TILE.vectors * BYTES  # bytes of a panel's row
-STRIP = 48  # rows of the result at a time: of 8 shards, the stack and the panel of one fit L1
+STRIP = 48  # rows of the result at a time in a panel as wide as the wide tile
+PLACE = STRIP * WIDE.vectors * BYTES  # bytes: of 8 shards, the stack and the panel of one fit L1
 LINE = 64  # bytes that are fetched at once
 
-row_words, run_words = words(STRIP), words(3)
+row_words, step_words = words(STRIP), words(DEPTH + AHEAD)
 
 
 def places(depth, dtype, allocate):
@@ -31,7 +31,7 @@ def places(depth, dtype, allocate):
         allocate: `(nbytes) -> bytes`.
     """
     count = depth + 1  # a product that is about to be added takes one more
-    return allocate(count * STRIP * WIDTH).view(dtype).reshape(count, -1)
+    return allocate(count * PLACE).view(dtype).reshape(count, -1)
 
 
 @kernel
@@ -63,75 +63,96 @@ def multiply_shard(dw, x, dy, begin, end):
 @kernel
 def add_products(dw, x, dy, first, last, cuts, each, program, stack):
     # Rows first .. last of dw. As in `gemm.contract` rows are taken in parts whose columns of x stay in L2.
-    m, size, lines = dw.shape[1], dw.itemsize, program.shape[0]
-    width = WIDTH // size
-    sources, targets, panel = row_words(dw), row_words(dw), scratch(dw)
-    source, target = carray(sources, (STRIP,)), carray(targets, (STRIP,))
-    row_a, row_c, base = address_of(sources), address_of(targets), address_of(stack)
-    from_x, from_dy = operand_of(dw, x), operand_of(dw, dy)
+    m, size = dw.shape[1], dw.itemsize
+    broad, wide = BROAD.vectors * BYTES // size, WIDE.vectors * BYTES // size
     part = max(STRIP, PART // size // STRIP * STRIP)
-    few = (STRIP + cuts.size - 2) // (cuts.size - 1)
-    for i in range(STRIP):
-        target[i] = base + i * WIDTH
+    panel = scratch(dw)
     for i0 in range(first, last, part):
-        for j0 in range(0, m, width):
-            columns = min(width, m - j0)
-            for i1 in range(i0, min(i0 + part, last), STRIP):
-                count = min(STRIP, min(i0 + part, last) - i1)
-                for i in range(count):
-                    source[i] = from_x + (i1 + i) * size
-                fetched = 0
-                for line in range(lines):
-                    what, place = program[line, 0], program[line, 1]
-                    products = 2 if what == ADD_TWO else 1
-                    if what == ADD_ABOVE:
-                        products = 0
-                    for p in range(products):
-                        at = place + 1 if what == ADD_ONE else place + p
-                        shard = program[line, 2 + p]
-                        # What will be written is asked for bit by bit: products go on while it comes.
-                        fetch_strip(dw, i1 + fetched, i1 + min(count, fetched + few), j0, columns)
-                        fetched += few
-                        put_product(
-                            stack, at, row_a, row_c, count, from_dy + j0 * size, columns, x.shape[1], m,
-                            cuts[shard] * each, cuts[shard + 1] * each, panel,
-                        )  # fmt: skip
-                    if what != TAKE:
-                        s, above = stack[place][: count * width], stack[place + 1][: count * width]
-                        for i in range(s.size):
-                            s[i] += above[i]
-                for i in range(count):
-                    s = stack[0][i * width : i * width + columns]
-                    t = dw[i1 + i][j0 : j0 + columns]
-                    for j in range(columns):
-                        t[j] = s[j]
+        j0 = 0
+        while j0 < m:
+            width = broad if TWO and m - j0 >= broad else wide
+            strip = STRIP * wide // width
+            for i1 in range(i0, min(i0 + part, last), strip):
+                count = min(strip, min(i0 + part, last) - i1)
+                add_strip(dw, x, dy, i1, count, j0, width, cuts, each, program, stack, panel)
+            j0 += width
 
 
 @kernel
-def put_product(stack, place, row_a, row_c, count, b, columns, k, m, begin, end, panel):
+def add_strip(dw, x, dy, i0, count, j0, width, cuts, each, program, stack, panel):
+    # Rows i0 .. i0 + count of a panel of dw.
+    m, size = dw.shape[1], dw.itemsize
+    columns = min(width, m - j0)
+    sources, targets = row_words(dw), row_words(dw)
+    source, target = carray(sources, (STRIP,)), carray(targets, (STRIP,))
+    row_a, row_c = address_of(sources), address_of(targets)
+    from_x, b, base = operand_of(dw, x), operand_of(dw, dy) + j0 * size, address_of(stack)
+    for i in range(count):
+        source[i] = from_x + (i0 + i) * size
+        target[i] = base + i * width * size
+    few, fetched = (count + cuts.size - 2) // (cuts.size - 1), 0
+    for line in range(program.shape[0]):
+        what, place = program[line, 0], program[line, 1]
+        products = 2 if what == ADD_TWO else 1
+        if what == ADD_ABOVE:
+            products = 0
+        for p in range(products):
+            at = place + 1 if what == ADD_ONE else place + p
+            shard = program[line, 2 + p]
+            # What will be written is asked for bit by bit: products go on while it comes.
+            fetch_strip(dw, i0 + fetched, i0 + min(count, fetched + few), j0, columns)
+            fetched += few
+            put_product(
+                stack, at, row_a, row_c, count, b, width, columns, x.shape[1], m,
+                cuts[shard] * each, cuts[shard + 1] * each, panel,
+            )  # fmt: skip
+        if what != TAKE:
+            s, above = stack[place][: count * width], stack[place + 1][: count * width]
+            for i in range(s.size):
+                s[i] += above[i]
+    for i in range(count):
+        s = stack[0][i * width : i * width + columns]
+        t = dw[i0 + i][j0 : j0 + columns]
+        for j in range(columns):
+            t[j] = s[j]
+
+
+@kernel
+def put_product(stack, place, row_a, row_c, count, b, width, columns, k, m, begin, end, panel):
     # A strip and panel of x.T @ dy over rows begin .. end, to a place of the stack. row_a: the table of addresses of
     # the strip's columns of x; row_c: that of its rows in place 0; b: address of the panel's first column of dy
     size = stack.itemsize
-    runs = run_words(stack)
-    run, table = carray(runs, (3,)), address_of(runs)
+    steps = step_words(stack)
+    step, table = carray(steps, (DEPTH + AHEAD,)), address_of(steps)
     if begin == end:
-        s = stack[place][: count * WIDTH // size]
+        s = stack[place][: count * width]
         for i in range(s.size):
             s[i] = 0
+    wide = WIDE.vectors * BYTES // size
+    deepest = DEPTH if width == wide else SHORTER
     from_row = zeros(stack)
-    for k0 in range(begin, end, DEPTH):
-        depth = min(DEPTH, end - k0)
-        run[0], run[1], run[2] = k0 * k * size, depth * k * size, k0 * m * size
-        right, ahead, packed, copy = b, m * size, 0, 0
-        if columns * size < WIDTH:
-            copy_panel(stack, panel, b + run[2], m, depth, columns)
-            right, ahead, packed = panel, WIDTH, 1
-        elif count >= TILE.rows[0]:
+    for k0 in range(begin, end, deepest):
+        depth = min(deepest, end - k0)
+        right, ahead, copy = b + k0 * m * size, m * size, 0
+        if columns < width:
+            for i in range(depth):
+                step[i] = i * m * size
+            copy_panel(stack, panel, width, right, table, depth, columns)
+            right, ahead = panel, width * size
+        elif count >= UNIT:
             copy = panel
-        wide_panel(
-            stack, row_a, row_c, count, table, 1, k * size, right, ahead, packed,
-            from_row, place * STRIP * WIDTH, WIDTH // size, 0, 0, 0, 0, copy,
-        )  # fmt: skip
+        for i in range(depth + AHEAD):  # the next shard's rows are fetched ahead too
+            step[i] = (k0 + i) * k * size
+        if TWO and width != wide:
+            broad_panel(
+                stack, row_a, row_c, count, table, depth, 1, right, ahead, from_row,
+                place * PLACE, width, 0, 0, 0, 0, copy,
+            )  # fmt: skip
+        else:
+            wide_panel(
+                stack, row_a, row_c, count, table, depth, 1, right, ahead, from_row,
+                place * PLACE, width, 0, 0, 0, 0, copy,
+            )  # fmt: skip
         from_row = 0  # itself
 
 
