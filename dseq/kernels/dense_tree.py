@@ -1,22 +1,23 @@
 """The gradients of a dense layer as sums over shards along a tree, without memory for each shard's part.
 
 Each shard's part is the chain over its rows that `dense_write_kernel` or `dense_write_bias` makes; parts are added by a
-program, as `kernels.tree.sum_tree` adds arrays. Products and sums that wait for others lie on a stack in L1, for which
-the kernel's gradient is made a strip of rows and a panel of columns at a time: memory sees the result only.
+program, as `kernels.tree.sum_tree` adds arrays. The kernel's gradient is made a strip of rows and a panel of columns at
+a time: products and sums that wait for others lie on a stack in the cache, and memory sees the result only.
 """
 
 import numpy as np
 from numba import carray
+from numba.core import cgutils
 
 from dseq.kernels.base import JIT, kernel, primitive
 from dseq.kernels.gemm import PART, TWO, UNIT, multiply, operand_of
 from dseq.kernels.microkernel import AHEAD, Panel, broad_panel, wide_panel
 from dseq.kernels.packing import copy_panel, scratch, words, zeros
 from dseq.kernels.tree import ADD_ABOVE, ADD_ONE, ADD_TWO, TAKE
-from dseq.kernels.vector import BROAD, BYTES, DEPTH, SHORTER, WIDE, address_of, emits
+from dseq.kernels.vector import BROAD, BYTES, DEPTH, SHORTER, WIDE, Emitter, address_of, emits, word
 
-STRIP = 48  # rows of the result at a time in a panel as wide as the wide tile
-PLACE = STRIP * WIDE.vectors * BYTES  # bytes: of 8 shards, the stack and the panel of one fit L1
+STRIP = 96  # rows of the result at a time in a panel as wide as the wide tile
+PLACE = STRIP * WIDE.vectors * BYTES  # bytes: what is added lies in L1, of 8 shards the rest of the stack in L2
 LINE = 64  # bytes that are fetched at once
 
 row_words, step_words = words(STRIP), words(DEPTH + AHEAD)
@@ -107,9 +108,13 @@ def add_strip(dw, x, dy, i0, count, j0, width, cuts, each, program, stack, panel
                 cuts[shard] * each, cuts[shard + 1] * each, panel,
             )  # fmt: skip
         if what != TAKE:
-            s, above = stack[place][: count * width], stack[place + 1][: count * width]
-            for i in range(s.size):
-                s[i] += above[i]
+            if line == program.shape[0] - 1 and columns == width:
+                for i in range(count):
+                    s = base + i * width * size
+                    add_vectors(dw, address_of(dw) + ((i0 + i) * m + j0) * size, s, s + PLACE, width * size // BYTES)
+                return
+            s = base + place * PLACE
+            add_vectors(dw, s, s, s + PLACE, count * width * size // BYTES)
     for i in range(count):
         s = stack[0][i * width : i * width + columns]
         t = dw[i0 + i][j0 : j0 + columns]
@@ -154,6 +159,29 @@ def put_product(stack, place, row_a, row_c, count, b, width, columns, k, m, begi
                 place * PLACE, width, 0, 0, 0, 0, copy,
             )  # fmt: skip
         from_row = 0  # itself
+
+
+class Sums(Emitter):
+    """Writes sums of vectors as wide as the registers; left to itself LLVM takes half of them."""
+
+    def add_vectors(self):
+        """A function (to, a, b, count); see the primitive."""
+        function, builder = self.function("add_vectors", 4)
+        if builder is None:
+            return function
+        to, a, b, count = function.args
+        with cgutils.for_range(builder, count) as vector:
+            at = builder.mul(vector.index, word(BYTES))
+            one, other = (self.load(builder, builder.add(place, at)) for place in (a, b))
+            self.store(builder, builder.fadd(one, other), builder.add(to, at))
+        builder.ret_void()
+        return function
+
+
+@primitive(twin=None)
+def add_vectors(typingctx, like, to, a, b, count):
+    """Vector by vector, what is at an address becomes the sum of what is at two."""
+    return emits(Sums, lambda e, builder, _, *rest: builder.call(e.add_vectors(), rest), 4)(like)
 
 
 @primitive(twin=None)
