@@ -10,8 +10,8 @@ from numba import carray
 from numba.core import cgutils
 
 from dseq.kernels.base import JIT, kernel, primitive
-from dseq.kernels.gemm import PART, TWO, UNIT, multiply, operand_of
-from dseq.kernels.microkernel import AHEAD, Panel, broad_panel, wide_panel
+from dseq.kernels.gemm import AHEAD, PART, TWO, UNIT, multiply, operand_of
+from dseq.kernels.microkernel import Panel, broad_panel, wide_panel
 from dseq.kernels.packing import copy_panel, scratch, words, zeros
 from dseq.kernels.tree import ADD_ABOVE, ADD_ONE, ADD_TWO, TAKE
 from dseq.kernels.vector import BROAD, BYTES, DEPTH, SHORTER, WIDE, Emitter, address_of, emits, word
@@ -129,6 +129,7 @@ def put_product(stack, place, row_a, row_c, count, b, width, columns, k, m, begi
     size = stack.itemsize
     steps = step_words(stack)
     step, table = carray(steps, (DEPTH + AHEAD,)), address_of(steps)
+    further = table + AHEAD * 8  # what is fetched ahead
     if begin == end:
         s = stack[place][: count * width]
         for i in range(s.size):
@@ -150,13 +151,13 @@ def put_product(stack, place, row_a, row_c, count, b, width, columns, k, m, begi
             step[i] = (k0 + i) * k * size
         if TWO and width != wide:
             broad_panel(
-                stack, row_a, row_c, count, table, depth, 1, right, ahead, from_row,
-                place * PLACE, width, 0, 0, 0, 0, copy,
+                stack, row_a, row_c, count, table, further, depth, right, ahead, from_row,
+                place * PLACE, width, 0, copy,
             )  # fmt: skip
         else:
             wide_panel(
-                stack, row_a, row_c, count, table, depth, 1, right, ahead, from_row,
-                place * PLACE, width, 0, 0, 0, 0, copy,
+                stack, row_a, row_c, count, table, further, depth, right, ahead, from_row,
+                place * PLACE, width, 0, copy,
             )  # fmt: skip
         from_row = 0  # itself
 
