@@ -6,19 +6,22 @@ is packed, sent or made twice. Outside of an update nobody writes what others ma
 the shared memory (`Parameters.release`) until all ranks bring them back together.
 
 Ranks on several nodes exchange the sums of slices (`hop.py`): first the ranks of each node are added in their order,
-then the nodes in theirs. All summing is `Node._sum`, of a stretch of a node's rows, and `Hop.add`, of nodes. What is
-the same on all nodes, as moving statistics and constraints make it, the first rank of each node makes on its copy.
+then the nodes in theirs. All summing is `Node._sum`, of a stretch of a node's rows, and `Hop.add`, of nodes. On
+one node, what is a product over few rows of a batch is made of all ranks' rows instead (`factors.py`). What is the same on all nodes, as moving statistics and constraints make it, the first rank of each node makes on its copy.
 """
 
 import numpy as np
 
+from dseq.kernels.factors import take_factors
 from dseq.kernels.shared import BLOCK, sum_rows
 from dseq.kernels.tree import sum_tree
 from dseq.parallel.engine import Engine
+from dseq.parallel.factors import products
 from dseq.parallel.hop import UNIT, Hop, pieces_of
 from dseq.parallel.tree import Order
 from dseq.parallel.windows import Unavailable
 from dseq.program.host import Among, Host
+from dseq.program.memory import aligned
 from dseq.program.operand import Operand
 
 PIECE = 16384  # elements that are summed and at once updated: they stay in the cache between
@@ -39,6 +42,7 @@ class Node(Engine):
 
     name = "node"
     shared = True
+    _products, _expected = (), None
 
     def __init__(self, communicator, division=None):
         super().__init__(communicator, division)
@@ -85,33 +89,78 @@ class Node(Engine):
             self._settles = True
             self._settles_weights |= id(args[0].block) in trained
 
+    def factor(self, plan, parameters, optimizer):
+        simple = not (optimizer.needs_whole_weights or optimizer.gradient_accumulation_steps)
+        if simple and not self._several and not self.division.strict:
+            self._products = products(plan, parameters, self.size)
+            sizes = [hi - lo for product in self._products for lo, hi in product.pieces(product.start, product.stop)]
+            dtype = parameters.grads.dtype
+            self._piece = aligned(max(sizes, default=0) * dtype.itemsize).view(dtype)
+
+    def expect(self, rows):
+        if rows != self._expected and self._products:
+            self._expected = rows
+            counts = [hi - lo for lo, hi in (self.division.rows(rows, rank) for rank in range(self.size))]
+            for product in self._products:
+                product.expect(counts)
+
     def owned(self, total, cuts=None):
         world = self.communicator
         if self._several:
             parts = [slices(total, len(ranks), cuts) for ranks in world.nodes]
             self._sent = pieces_of(parts, world.nodes, world.rank)
-        return slices(total, self.size, cuts)[self.rank]
+        lo, hi = map(self._whole_rows, slices(total, self.size, cuts)[self.rank])
+        for product in self._products:
+            product.keep(self.rank, lo, hi)
+        return lo, hi
+
+    def _whole_rows(self, place):
+        """The place, or if it is in a product the nearest at which a row begins."""
+        return next((p.nearest(place) for p in self._products if p.start <= place < p.stop), place)
 
     def pieces(self, lo, hi, whole=False):
         if whole:
             return [(lo, hi)]
         most = max(PIECE, -(-(hi - lo) // (MOST_PIECES * UNIT)) * UNIT)
         runs = [(piece.first, piece.last) for piece in self._sent] if self._several else [(lo, hi)]
-        return [(first, min(first + most, end)) for begin, end in runs for first in range(begin, end, most)]
+        found = []
+        for begin, end in runs:
+            for product in self._products:
+                first, last = max(begin, product.start), min(end, product.stop)
+                if first < last:
+                    found += [(at, min(at + most, first)) for at in range(begin, first, most)]
+                    found += product.pieces(first, last)
+                    begin = last
+            found += [(at, min(at + most, end)) for at in range(begin, end, most)]
+        return found
 
     def gather(self, plan, grads, lo, hi):
         rows = self._bind(grads)
+        product = next((p for p in self._products if p.start <= lo < p.stop), None)
+        if product is not None:
+            return self._multiply(plan, product, rows, lo, hi)
         if self._several:
             for number, piece in enumerate(self._sent):
                 if lo <= piece.first < hi:
                     total = _operand(f"grads[{piece.first}:{piece.last}]", grads[piece.first : piece.last])
                     plan.update(_Arrival(self._hop, number), total)
-            return
+            return grads[lo:hi]
         whole = _operand("all gradients", rows)
         scratch = [_operand("scratch", array) for array in self._scratch]
         for first, last in self.pieces(lo, hi):
             total = _operand(f"grads[{first}:{last}]", grads[first:last])
             plan.update(self._kernel, total, whole, first, *scratch)
+        return grads[lo:hi]
+
+    def _multiply(self, plan, product, rows, lo, hi):
+        """Writes into a plan's update what makes the piece [lo, hi) of a product of all ranks' rows."""
+        piece, first = self._piece[: hi - lo], (lo - product.start) // product.columns
+        label = f"rows {first}:{first + piece.size // product.columns} of {product.dw.label}"
+        total = _operand(label, piece.reshape(-1, product.columns))
+        given = _operand("what all ranks gave", rows), product.start, first
+        block = _operand("scratch", self._block)
+        plan.update(take_factors, total, product.x, product.dy, *given, product.operand, product.most, block)
+        return piece
 
     def _bind(self, grads):
         """The node's rows of gradients as one matrix; and the kernel that sums them, with its scratch."""

@@ -1,0 +1,122 @@
+"""Gradients of matrices that the ranks of a node make together of their rows, where these are fewer than the sums.
+
+The gradient of a dense layer's kernel, (features, units), is a product over the rows of a batch. A rank that writes its
+own and reads those of others for its slice moves features x units numbers about twice, mostly from one core's cache
+into another's. The rows of features and of gradients by units that such a product is made of are far fewer where
+batches are small. So each rank gives these instead (`kernels.factors`), and makes the rows of the gradient that it
+updates of all ranks' rows, a piece at a time: pieces stay in the cache until they have been used for the update. The
+number of multiplications is the same, and the sum over the batch is that of one rank, to the bit.
+
+Batches of more rows go the usual way; which it is, all ranks tell by the number of rows of the one that has most.
+"""
+
+from collections import Counter
+
+import numpy as np
+
+from dseq.kernels.dense import dense_write_kernel
+from dseq.kernels.factors import HEADER, give_factors
+from dseq.program.host import is_host
+from dseq.program.operand import Operand
+
+WORTH = 16384  # elements of a matrix from which it pays
+UNIT = 16  # columns are a multiple: all rows of a matrix begin at a line of the cache
+PIECE = 1 << 19  # bytes of gradients that are made and then used: with weights and slots they fit into L2
+HEIGHT = 24  # rows of a piece are a multiple: no register tile is cut
+MANY = 1 << 40
+
+
+class Product:
+    """The gradient of one matrix.
+
+    Args:
+        args: The arguments (dw, x, dy) of the call that makes it.
+        start: Where it begins in the arena of gradients.
+        ranks: Number of ranks.
+
+    Attributes:
+        rows, columns: Its shape.
+        stop: Where it ends.
+        most: Rows of a rank up to which factors are exchanged.
+        counts: See `dseq.kernels.factors`.
+    """
+
+    def __init__(self, args, start, ranks):
+        self.dw, self.x, self.dy = args
+        self.rows, self.columns = self.dw.shape
+        self.start, self.stop = start, start + self.rows * self.columns
+        self.most = self.rows * self.columns // (self.rows + ranks * self.columns)
+        self.counts = np.full(HEADER + ranks, MANY)
+        self.operand = Operand("rows of all ranks", self.counts.shape, "slots", "int64")
+        self.operand.array = self.counts
+
+    def nearest(self, place) -> int:
+        """The beginning of a row that is nearest to a place in the arena."""
+        return self.start + round((place - self.start) / self.columns) * self.columns
+
+    def keep(self, rank, lo, hi) -> None:
+        """Says which slice [lo, hi) of the arena this rank updates."""
+        edges = [(min(max(place, self.start), self.stop) - self.start) // self.columns for place in (lo, hi)]
+        self.counts[:HEADER] = rank, *edges
+
+    def expect(self, counts) -> None:
+        """Says how many samples each rank has in the next step."""
+        self.counts[HEADER:] = np.multiply(counts, self.x.rows_per_sample)
+
+    def pieces(self, lo, hi) -> list:
+        """The pieces (first, last) of a part [lo, hi) of the arena, of whole rows."""
+        itemsize = np.dtype(self.dw.dtype).itemsize
+        most = max(HEIGHT, PIECE // (itemsize * self.columns) // HEIGHT * HEIGHT)
+        rows = (hi - lo) // self.columns
+        count = -(-rows // most)
+        each = -(-rows // (count * HEIGHT)) * HEIGHT * self.columns
+        return [(first, min(first + each, hi)) for first in range(lo, hi, each)]
+
+
+def products(plan, parameters, ranks) -> list:
+    """The gradients that can be made of factors; the calls of the plan that made them give the factors instead.
+
+    Args:
+        plan: The plan, complete but for the update.
+        parameters: The arenas.
+        ranks: Number of ranks.
+
+    Returns:
+        List of `Product`s in the order of the arena.
+    """
+    if not plan.zeroes:
+        return []
+    calls = plan.backward_calls
+    seen = Counter(id(block) for _, args in calls for block in _blocks(args))
+    starts = {id(v): lo for v, (lo, _) in zip(parameters.trainable, parameters.bounds, strict=True)}
+    found = {}
+    for number, (kernel, args) in enumerate(calls):
+        if kernel is not dense_write_kernel or seen[id(args[0].block)] > 1 or args[0].arena != "grads":
+            continue
+        rows, columns = args[0].shape
+        if columns % UNIT or rows * columns < WORTH or not _last(args[1:], calls[number + 1 :]):
+            continue
+        product = Product(args, starts[id(args[0].block.variable)], ranks)
+        if product.most:
+            found[id(args)] = product
+    for number, (_, args, _) in enumerate(plan.backward_entries):
+        if id(args) in found:
+            product = found[id(args)]
+            given = (*args, product.operand, product.most)
+            plan.backward_entries[number] = give_factors, given, give_factors
+    return sorted(found.values(), key=lambda product: product.start)
+
+
+def _last(operands, calls):
+    """Whether what operands hold stays as it is in all further calls of the pass."""
+    blocks = {id(operand.block) for operand in operands}
+    if not all(operand.per_row for operand in operands):
+        return False
+    return not any(
+        id(args[0].block) in blocks or (is_host(kernel) and not blocks.isdisjoint(map(id, _blocks(args))))
+        for kernel, args in calls
+    )
+
+
+def _blocks(args):
+    return {id(a.block): a.block for a in args if isinstance(a, Operand)}.values()
