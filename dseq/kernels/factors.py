@@ -5,7 +5,7 @@ rows of dy and then of x in the memory in which others else find its dw, and mak
 it updates. dw, x, dy have the shapes (k, m), (n, k), (n, m).
 
 counts has, as int64: this rank's number, the first of the rows of dw that it updates, the one behind their last, then
-for each rank its number n of rows.
+for each rank its number n of rows. On one rank dw is made where it is used, a piece at a time.
 """
 
 import numpy as np
@@ -15,6 +15,7 @@ from dseq.kernels.gemm import ITSELF, matmul_tn, multiply, operand_of
 from dseq.kernels.shared import sum_rows
 
 HEADER = 3  # numbers that come before those of rows
+ALONE = HEADER + 1  # size of counts on one rank, which has nobody to give anything
 
 
 @inlined
@@ -28,6 +29,8 @@ def _are_few(counts, most):
 @kernel
 def give_factors(dw, x, dy, counts, most):
     # dw = x.T @ dy; or if no rank has more than `most` rows, dy and x, without what this rank alone needs of x
+    if counts.size == ALONE:
+        return
     if not _are_few(counts, most):
         matmul_tn(dw, x, dy)
         return
@@ -49,14 +52,14 @@ def give_factors(dw, x, dy, counts, most):
 def take_factors(dw, x, dy, rows, start, first, counts, most, block):
     # dw (r, m) = rows `first` .. of the sum over ranks; rows (ranks, s) what each gave, from element `start` on
     # block is scratch of sum_rows
-    if not _are_few(counts, most):
+    if counts.size > ALONE and not _are_few(counts, most):
         sum_rows(dw.reshape(dw.size), rows, start + first * dw.shape[1], block)
         return
     r, m = dw.shape
     k = x.shape[1]
     begin = 0
-    for rank in range(rows.shape[0]):
-        n = counts[HEADER + rank]
+    for rank in range(counts.size - HEADER):
+        n = x.shape[0] if rank == counts[0] else counts[HEADER + rank]
         if JIT:
             size = dw.itemsize
             b = operand_of(dw, rows) + (rank * rows.shape[1] + start) * size

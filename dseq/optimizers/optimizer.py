@@ -208,19 +208,19 @@ class Optimizer(Applying):
             if self.in_python:
                 row[0] = self.decay(kind, rate) if self.decays_apart else 0.0
             else:
-                row[:] = self.row(kind, rate, updates + 1)
+                update.fill(row, self.row(kind, rate, updates + 1))
         keep = self.ema_momentum if updates else 0.0
         overwrite = bool(self.ema_overwrite_frequency) and (updates + 1) % self.ema_overwrite_frequency == 0
         norm = self.clipnorm or self.global_clipnorm or 0.0
-        control = self.memory.control
-        control[:] = 1.0, due, unscale, steps, norm, keep, overwrite
-        self.memory.clips[:] = due, (1.0 if steps > 1 else unscale), self.clipvalue or np.inf
+        gate = due, (1.0 if steps > 1 else unscale), self.clipvalue or np.inf
+        self.memory.set((1.0, due, unscale, steps, norm, keep, overwrite), gate)
 
     def end_step(self) -> None:
         """Counts the step."""
+        count, steps = self.step_count, self.gradient_accumulation_steps or 1
         if self.memory.control[1]:
-            self.updated(self.step_count // (self.gradient_accumulation_steps or 1) + 1)
-        self._iterations.array += 1
+            self.updated(count // steps + 1)
+        self._iterations.array[...] = count + 1
 
     def updated(self, step) -> None:
         """Called after each update, for what changes with it.

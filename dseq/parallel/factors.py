@@ -8,6 +8,8 @@ updates of all ranks' rows, a piece at a time: pieces stay in the cache until th
 number of multiplications is the same, and the sum over the batch is that of one rank, to the bit.
 
 Batches of more rows go the usual way; which it is, all ranks tell by the number of rows of the one that has most.
+
+A single rank gains too where weights, gradients and slots are more than its cache holds: gradients do not leave it.
 """
 
 from collections import Counter
@@ -15,11 +17,13 @@ from collections import Counter
 import numpy as np
 
 from dseq.kernels.dense import dense_write_kernel
-from dseq.kernels.factors import HEADER, give_factors
+from dseq.kernels.factors import HEADER, give_factors, take_factors
 from dseq.program.host import is_host
+from dseq.program.memory import aligned
 from dseq.program.operand import Operand
 
 WORTH = 16384  # elements of a matrix from which it pays
+FAR = 1 << 20  # bytes of all gradients from which it pays on one rank
 UNIT = 16  # columns are a multiple: all rows of a matrix begin at a line of the cache
 PIECE = 1 << 19  # bytes of gradients that are made and then used: with weights and slots they fit into L2
 HEIGHT = 24  # rows of a piece are a multiple: no register tile is cut
@@ -47,8 +51,7 @@ class Product:
         self.start, self.stop = start, start + self.rows * self.columns
         self.most = self.rows * self.columns // (self.rows + ranks * self.columns)
         self.counts = np.full(HEADER + ranks, MANY)
-        self.operand = Operand("rows of all ranks", self.counts.shape, "slots", "int64")
-        self.operand.array = self.counts
+        self.operand = own_operand("rows of all ranks", self.counts)
 
     def nearest(self, place) -> int:
         """The beginning of a row that is nearest to a place in the arena."""
@@ -73,19 +76,88 @@ class Product:
         return [(first, min(first + each, hi)) for first in range(lo, hi, each)]
 
 
-def products(plan, parameters, ranks) -> list:
-    """The gradients that can be made of factors; the calls of the plan that made them give the factors instead.
+class Products:
+    """The gradients that are made of factors; the calls of the plan that made them give the factors instead.
 
     Args:
         plan: The plan, complete but for the update.
         parameters: The arenas.
+        optimizer: The optimizer, built.
+        rank: This rank's number on its node.
         ranks: Number of ranks.
-
-    Returns:
-        List of `Product`s in the order of the arena.
     """
-    if not plan.zeroes:
-        return []
+
+    def __init__(self, plan, parameters, optimizer, rank=0, ranks=1):
+        self._rank = rank
+        grads = parameters.grads
+        simple = not (optimizer.needs_whole_weights or optimizer.gradient_accumulation_steps)
+        near = ranks == 1 and parameters.trainable_size * grads.itemsize < FAR
+        self._all = _found(plan, parameters, ranks) if simple and plan.zeroes and not near else []
+        sizes = [hi - lo for product in self._all for lo, hi in product.pieces(product.start, product.stop)]
+        self._piece = aligned(max(sizes, default=0) * grads.itemsize).view(grads.dtype)
+
+    def __bool__(self):
+        return bool(self._all)
+
+    def nearest(self, place) -> int:
+        """A place in the arena, or if it is in a product the nearest at which a row begins."""
+        return next((p.nearest(place) for p in self._all if p.start <= place < p.stop), place)
+
+    def keep(self, lo, hi) -> None:
+        """Says which slice [lo, hi) of the arena this rank updates."""
+        for product in self._all:
+            product.keep(self._rank, lo, hi)
+
+    def expect(self, counts) -> None:
+        """Says how many samples each rank has in the next step."""
+        for product in self._all:
+            product.expect(counts)
+
+    def cut(self, lo, hi, most) -> list:
+        """The pieces (first, last) of a slice: of products whole rows, of the rest at most so many elements."""
+        found = []
+        for product in self._all:
+            first, last = max(lo, product.start), min(hi, product.stop)
+            if first < last:
+                found += [(at, min(at + most, first)) for at in range(lo, first, most)]
+                found += product.pieces(first, last)
+                lo = last
+        return found + [(at, min(at + most, hi)) for at in range(lo, hi, most)]
+
+    def make(self, plan, given, lo, hi, block):
+        """Writes into a plan's update what makes a piece [lo, hi) of the gradients, if it is one of a product.
+
+        Args:
+            plan: The plan.
+            given: Matrix of all ranks' rows of gradients.
+            lo: The piece's first element.
+            hi: The element behind its last.
+            block: Scratch of `sum_rows`.
+
+        Returns:
+            The piece, or None.
+        """
+        product = next((p for p in self._all if p.start <= lo < p.stop), None)
+        if product is None:
+            return None
+        piece, first = self._piece[: hi - lo], (lo - product.start) // product.columns
+        label = f"rows {first}:{first + piece.size // product.columns} of {product.dw.label}"
+        total = own_operand(label, piece.reshape(-1, product.columns))
+        rows = own_operand("what all ranks gave", given)
+        rest = product.operand, product.most, own_operand("scratch", block)
+        plan.update(take_factors, total, product.x, product.dy, rows, product.start, first, *rest)
+        return piece
+
+
+def own_operand(label, array):
+    """An operand that has its own memory."""
+    operand = Operand(label, array.shape, "slots", array.dtype.name)
+    operand.array = array
+    return operand
+
+
+def _found(plan, parameters, ranks):
+    """The `Product`s of a plan in the order of the arena; the plan's calls are changed."""
     calls = plan.backward_calls
     seen = Counter(id(block) for _, args in calls for block in _blocks(args))
     starts = {id(v): lo for v, (lo, _) in zip(parameters.trainable, parameters.bounds, strict=True)}

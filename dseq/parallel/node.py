@@ -12,17 +12,14 @@ one node, what is a product over few rows of a batch is made of all ranks' rows 
 
 import numpy as np
 
-from dseq.kernels.factors import take_factors
 from dseq.kernels.shared import BLOCK, sum_rows
 from dseq.kernels.tree import sum_tree
 from dseq.parallel.engine import Engine
-from dseq.parallel.factors import products
+from dseq.parallel.factors import Products, own_operand
 from dseq.parallel.hop import UNIT, Hop, pieces_of
 from dseq.parallel.tree import Order
 from dseq.parallel.windows import Unavailable
 from dseq.program.host import Among, Host
-from dseq.program.memory import aligned
-from dseq.program.operand import Operand
 
 PIECE = 16384  # elements that are summed and at once updated: they stay in the cache between
 MOST_PIECES = 512  # a plan stays short
@@ -90,77 +87,52 @@ class Node(Engine):
             self._settles_weights |= id(args[0].block) in trained
 
     def factor(self, plan, parameters, optimizer):
-        simple = not (optimizer.needs_whole_weights or optimizer.gradient_accumulation_steps)
-        if simple and not self._several and not self.division.strict:
-            self._products = products(plan, parameters, self.size)
-            sizes = [hi - lo for product in self._products for lo, hi in product.pieces(product.start, product.stop)]
-            dtype = parameters.grads.dtype
-            self._piece = aligned(max(sizes, default=0) * dtype.itemsize).view(dtype)
+        if not self._several and not self.division.strict:
+            self._products = Products(plan, parameters, optimizer, self.rank, self.size)
 
     def expect(self, rows):
         if rows != self._expected and self._products:
             self._expected = rows
-            counts = [hi - lo for lo, hi in (self.division.rows(rows, rank) for rank in range(self.size))]
-            for product in self._products:
-                product.expect(counts)
+            parts = [self.division.rows(rows, rank) for rank in range(self.size)]
+            self._products.expect([hi - lo for lo, hi in parts])
 
     def owned(self, total, cuts=None):
         world = self.communicator
         if self._several:
             parts = [slices(total, len(ranks), cuts) for ranks in world.nodes]
             self._sent = pieces_of(parts, world.nodes, world.rank)
-        lo, hi = map(self._whole_rows, slices(total, self.size, cuts)[self.rank])
-        for product in self._products:
-            product.keep(self.rank, lo, hi)
+        lo, hi = slices(total, self.size, cuts)[self.rank]
+        if self._products:
+            lo, hi = map(self._products.nearest, (lo, hi))
+            self._products.keep(lo, hi)
         return lo, hi
-
-    def _whole_rows(self, place):
-        """The place, or if it is in a product the nearest at which a row begins."""
-        return next((p.nearest(place) for p in self._products if p.start <= place < p.stop), place)
 
     def pieces(self, lo, hi, whole=False):
         if whole:
             return [(lo, hi)]
         most = max(PIECE, -(-(hi - lo) // (MOST_PIECES * UNIT)) * UNIT)
         runs = [(piece.first, piece.last) for piece in self._sent] if self._several else [(lo, hi)]
-        found = []
-        for begin, end in runs:
-            for product in self._products:
-                first, last = max(begin, product.start), min(end, product.stop)
-                if first < last:
-                    found += [(at, min(at + most, first)) for at in range(begin, first, most)]
-                    found += product.pieces(first, last)
-                    begin = last
-            found += [(at, min(at + most, end)) for at in range(begin, end, most)]
-        return found
+        if self._products:
+            return self._products.cut(lo, hi, most)
+        return [(first, min(first + most, end)) for begin, end in runs for first in range(begin, end, most)]
 
     def gather(self, plan, grads, lo, hi):
         rows = self._bind(grads)
-        product = next((p for p in self._products if p.start <= lo < p.stop), None)
-        if product is not None:
-            return self._multiply(plan, product, rows, lo, hi)
+        made = self._products.make(plan, rows, lo, hi, self._block) if self._products else None
+        if made is not None:
+            return made
         if self._several:
             for number, piece in enumerate(self._sent):
                 if lo <= piece.first < hi:
-                    total = _operand(f"grads[{piece.first}:{piece.last}]", grads[piece.first : piece.last])
+                    total = own_operand(f"grads[{piece.first}:{piece.last}]", grads[piece.first : piece.last])
                     plan.update(_Arrival(self._hop, number), total)
             return grads[lo:hi]
-        whole = _operand("all gradients", rows)
-        scratch = [_operand("scratch", array) for array in self._scratch]
+        whole = own_operand("all gradients", rows)
+        scratch = [own_operand("scratch", array) for array in self._scratch]
         for first, last in self.pieces(lo, hi):
-            total = _operand(f"grads[{first}:{last}]", grads[first:last])
+            total = own_operand(f"grads[{first}:{last}]", grads[first:last])
             plan.update(self._kernel, total, whole, first, *scratch)
         return grads[lo:hi]
-
-    def _multiply(self, plan, product, rows, lo, hi):
-        """Writes into a plan's update what makes the piece [lo, hi) of a product of all ranks' rows."""
-        piece, first = self._piece[: hi - lo], (lo - product.start) // product.columns
-        label = f"rows {first}:{first + piece.size // product.columns} of {product.dw.label}"
-        total = _operand(label, piece.reshape(-1, product.columns))
-        given = _operand("what all ranks gave", rows), product.start, first
-        block = _operand("scratch", self._block)
-        plan.update(take_factors, total, product.x, product.dy, *given, product.operand, product.most, block)
-        return piece
 
     def _bind(self, grads):
         """The node's rows of gradients as one matrix; and the kernel that sums them, with its scratch."""
@@ -308,9 +280,3 @@ def slices(total, count, cuts=None):
             places = [0] + [middle] * (count - 1)
     places = [0, *places[1:], total]
     return list(zip(places, places[1:], strict=False))
-
-
-def _operand(label, array):
-    operand = Operand(label, array.shape, "slots", array.dtype.name)
-    operand.array = array
-    return operand

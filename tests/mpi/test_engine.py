@@ -47,6 +47,13 @@ def test_whatever_scripts_do(ranks, engine, per_node, one_rank, tmp_path):
     compare(results("engine", ranks, tmp_path, env), one_rank("engine"), 2e-5)
 
 
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_gradients_made_of_the_rows_of_all_ranks(ranks, one_rank, tmp_path):
+    found, expected = results("factors", ranks, tmp_path, NODE), one_rank("factors")
+    compare(found, expected, 1e-4)
+    assert (found["exact/0"] == expected["exact/0"]).all()
+
+
 def test_several_nodes():
     done = run([PROGRAMS / "nodes.py"], 5, timeout=120, env={"DSEQ_NODE_RANKS": 2})
     assert done.returncode == 0 and "nodes agree" in done.stdout, done.stdout + done.stderr
