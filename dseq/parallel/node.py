@@ -6,8 +6,9 @@ is packed, sent or made twice. Outside of an update nobody writes what others ma
 the shared memory (`Parameters.release`) until all ranks bring them back together.
 
 Ranks on several nodes exchange the sums of slices (`hop.py`): first the ranks of each node are added in their order,
-then the nodes in theirs. All summing is `Node._sum`, of a stretch of a node's rows, and `Hop.add`, of nodes. On
-one node, what is a product over few rows of a batch is made of all ranks' rows instead (`factors.py`). What is the same on all nodes, as moving statistics and constraints make it, the first rank of each node makes on its copy.
+then the nodes in theirs. All summing is `Node._sum`, of a stretch of a node's rows, and `Hop.add`, of nodes. What is
+the same on all nodes, as moving statistics and constraints make it, the first rank of each node makes on its copy. On
+one node, gradients that are products over few rows of a batch are made of all ranks' rows, not summed (`factors.py`).
 """
 
 import numpy as np

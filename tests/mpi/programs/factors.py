@@ -64,7 +64,7 @@ sequences = rng.standard_normal((60, 384)).astype("f4")
 train("steps", steps, "rmsprop", (16, 60), data=sequences, labels=y[:60])
 
 # Nothing but a product, whose sum over rows is that of one rank to the bit.
-many = dict(loss="mse", data=rng.standard_normal((70, 192)).astype("f4"))
+many = {"loss": "mse", "data": rng.standard_normal((70, 192)).astype("f4")}
 train("exact", layers.Dense(96, use_bias=False), dseq.optimizers.SGD(0.1), (32, 7), labels=x[:70], **many)
 
 if world.rank == 0:
