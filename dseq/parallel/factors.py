@@ -26,6 +26,7 @@ WORTH = 16384  # elements of a matrix from which it pays
 FAR = 1 << 20  # bytes of all gradients from which it pays on one rank
 UNIT = 16  # columns are a multiple: all rows of a matrix begin at a line of the cache
 PIECE = 1 << 19  # bytes of gradients that are made and then used: with weights and slots they fit into L2
+MOST_PIECES = 256  # of one matrix: a plan stays short
 HEIGHT = 24  # rows of a piece are a multiple: no register tile is cut
 MANY = 1 << 40
 
@@ -68,10 +69,9 @@ class Product:
 
     def pieces(self, lo, hi) -> list:
         """The pieces (first, last) of a part [lo, hi) of the arena, of whole rows."""
-        itemsize = np.dtype(self.dw.dtype).itemsize
-        most = max(HEIGHT, PIECE // (itemsize * self.columns) // HEIGHT * HEIGHT)
         rows = (hi - lo) // self.columns
-        count = -(-rows // most)
+        fits = PIECE // (np.dtype(self.dw.dtype).itemsize * self.columns) // HEIGHT * HEIGHT
+        count = min(-(-rows // max(HEIGHT, fits)), MOST_PIECES)
         each = -(-rows // (count * HEIGHT)) * HEIGHT * self.columns
         return [(first, min(first + each, hi)) for first in range(lo, hi, each)]
 
@@ -108,10 +108,16 @@ class Products:
         for product in self._all:
             product.keep(self._rank, lo, hi)
 
-    def expect(self, counts) -> None:
-        """Says how many samples each rank has in the next step."""
+    def expect(self, counts, grads) -> None:
+        """Says that the numbers of samples will be others from the next step on.
+
+        Args:
+            counts: That of each rank.
+            grads: This rank's gradients. What longer batches left there is cleared: it may be no longer finite.
+        """
         for product in self._all:
             product.expect(counts)
+            grads[product.start : product.stop] = 0
 
     def cut(self, lo, hi, most) -> list:
         """The pieces (first, last) of a slice: of products whole rows, of the rest at most so many elements."""

@@ -90,12 +90,13 @@ class Node(Engine):
     def factor(self, plan, parameters, optimizer):
         if not self._several and not self.division.strict:
             self._products = Products(plan, parameters, optimizer, self.rank, self.size)
+            self._bind(parameters.grads)
 
     def expect(self, rows):
         if rows != self._expected and self._products:
             self._expected = rows
             parts = [self.division.rows(rows, rank) for rank in range(self.size)]
-            self._products.expect([hi - lo for lo, hi in parts])
+            self._products.expect([hi - lo for lo, hi in parts], self._grads)
 
     def owned(self, total, cuts=None):
         world = self.communicator
