@@ -1,6 +1,6 @@
 """y = activation(x @ w + b), and its gradients. Forward writes, backward adds.
 
-The gradients of x and w also have kernels that write: a plan takes those where nothing was added before.
+The gradients also have kernels that write: a plan takes those where nothing was added before.
 """
 
 from dseq.kernels.base import kernel
@@ -43,3 +43,11 @@ def dense_backward_bias(db, dy):
     for i in range(dy.shape[0]):
         for j in range(dy.shape[1]):
             db[j] += dy[i, j]
+
+
+@kernel
+def dense_write_bias(db, dy):
+    # db (m,), dy (n, m)
+    for j in range(db.size):
+        db[j] = 0
+    dense_backward_bias(db, dy)

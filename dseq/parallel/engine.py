@@ -36,6 +36,15 @@ class Engine:
         self.communicator = communicator
         self.division = division or Division(communicator.rank, communicator.size)
         self._rows = self._tree = None
+        self._made = ()
+
+    def expect_sums(self, ranges) -> None:
+        """Says which gradients steps add up over shards themselves, as far as this rank's shards make whole nodes.
+
+        Args:
+            ranges: Ranges (lo, hi) of the gradient arena, in order.
+        """
+        self._made = list(ranges)
 
     def check(self, plan, optimizer, trainable, variables) -> None:
         """Finds out whether this engine can train a model, and what it has to see to.
@@ -104,7 +113,7 @@ class Engine:
         if self.division.strict:
             if self._tree is None:
                 self._tree = TreeSum(self.communicator, self.division, grads.dtype)
-            self._tree.matrix(self._rows.view(grads.dtype), grads.size)
+            self._tree.matrix(self._rows.view(grads.dtype), grads.size, self._made)
         return grads[start:]
 
     def factor(self, plan, parameters, optimizer) -> None:

@@ -21,6 +21,7 @@ from dseq.parallel.hop import UNIT, Hop, pieces_of
 from dseq.parallel.tree import Order
 from dseq.parallel.windows import Unavailable
 from dseq.program.host import Among, Host
+from dseq.program.memory import divided
 
 PIECE = 16384  # elements that are summed and at once updated: they stay in the cache between
 MOST_PIECES = 512  # a plan stays short
@@ -130,10 +131,13 @@ class Node(Engine):
                     plan.update(_Arrival(self._hop, number), total)
             return grads[lo:hi]
         whole = own_operand("all gradients", rows)
-        scratch = [own_operand("scratch", array) for array in self._scratch]
-        for first, last in self.pieces(lo, hi):
-            total = own_operand(f"grads[{first}:{last}]", grads[first:last])
-            plan.update(self._kernel, total, whole, first, *scratch)
+        shards, nodes = (
+            [own_operand("scratch", array) for array in arrays] for arrays in (self._scratch, self._of_nodes)
+        )
+        for piece in self.pieces(lo, hi):
+            for first, last, made in divided(*piece, self._made):
+                total = own_operand(f"grads[{first}:{last}]", grads[first:last])
+                plan.update(self._kernel, total, whole, first, *(nodes if made else shards))
         return grads[lo:hi]
 
     def _bind(self, grads):
@@ -142,11 +146,14 @@ class Node(Engine):
             self._grads, self._typed = grads, self._rows.view(grads.dtype)
             self._block = np.zeros(BLOCK, grads.dtype)
             self._kernel, self._scratch = sum_rows, [self._block]
+            self._of_nodes = self._scratch
             if self.division.strict:
-                # Folding what is this rank's first would read it once more.
-                shards = self.division.shards
-                order = Order((0, shards), {(k, k + 1): k for k in range(shards)}, grads.dtype)
-                self._kernel, self._scratch = sum_tree, [order.program, order.stack]
+                # Folding what is this rank's first would read it once more. Sums of nodes are in their first shards'.
+                shards, nodes = self.division.shards, sum(map(self.division.nodes, range(self.size)), [])
+                each = Order((0, shards), {(k, k + 1): k for k in range(shards)}, grads.dtype)
+                made = Order((0, shards), {node: node[0] for node in nodes}, grads.dtype)
+                self._kernel, self._scratch = sum_tree, [each.program, each.stack]
+                self._of_nodes = [made.program, made.stack]
             if self._several:
                 self._hop = Hop(self.communicator, self._sent, grads, self._sum, self._block)
         return self._typed

@@ -13,6 +13,8 @@ import numpy as np
 
 from dseq.kernels.shared import BLOCK
 from dseq.kernels.tree import ADD_ABOVE, ADD_ONE, ADD_TWO, TAKE, sum_tree
+from dseq.program.memory import divided
+from dseq.program.shards import Node
 
 FEW = 1 << 14  # elements: less is sent whole to all ranks, more is cut so that each rank sums a part
 UNIT = 16  # elements: such parts begin at lines of the cache, also in float32
@@ -72,6 +74,16 @@ def program(node: tuple[int, int], rows: dict) -> tuple[np.ndarray, int]:
     return np.array(lines, np.int64).reshape(-1, 4), depth
 
 
+def own_nodes(division) -> list[Node]:
+    """The sums of shards that a rank can make alone, for steps that make them while they compute.
+
+    Args:
+        division: The `Division` of batches.
+    """
+    leaves = {(k, k + 1): k - division.first for k in range(division.first, division.last)}
+    return [Node(node[0] - division.first, *program(node, leaves)) for node in division.nodes(division.rank)]
+
+
 class Order:
     """A sum of rows of a matrix in the tree's order, ready to be made.
 
@@ -118,15 +130,18 @@ class Fold:
             if node[1] - node[0] > 1
         ]  # fmt: skip
 
-    def run(self, rows, size) -> None:
+    def run(self, rows, size, made=()) -> None:
         """Makes the sums, in place.
 
         Args:
             rows: C-contiguous matrix.
             size: Elements of each row that count.
+            made: Ranges (lo, hi) in which rows of nodes are sums already.
         """
-        for row, order in self._orders:
-            order.sum(rows[row][:size], rows)
+        for lo, hi, done in divided(0, size, made):
+            if not done:
+                for row, order in self._orders:
+                    order.sum(rows[row][lo:hi], rows, lo)
 
 
 class Parts:
@@ -198,14 +213,15 @@ class TreeSum:
         for array in arrays:
             array[...] = rows[0].reshape(array.shape)
 
-    def matrix(self, rows, size) -> None:
+    def matrix(self, rows, size, made=()) -> None:
         """Writes the sum over all shards into the first row of a matrix with a row for each shard of this rank.
 
         Args:
             rows: C-contiguous matrix, changed.
             size: Elements of each row that count.
+            made: Ranges (lo, hi) in which rows of nodes are sums already.
         """
-        self._fold.run(rows, size)
+        self._fold.run(rows, size, made)
         total, world = rows[0][:size], self._communicator
         if world.size == 1:
             return

@@ -56,6 +56,44 @@ def pack(lifetimes) -> tuple[list[int], int]:
     return starts, total
 
 
+def room(block) -> int:
+    """Bytes of a block in its arena: for each row, or in all if it has no rows."""
+    nbytes = block.size * np.dtype(block.dtype).itemsize
+    unit = 4 if block.per_row else ALIGNMENT  # with a multiple of 16 rows, blocks of 4 bytes begin at 64 too
+    return -(-nbytes // unit) * unit
+
+
+def merged(bounds) -> list:
+    """Ranges in rising order, with those that touch made one."""
+    result = []
+    for start, stop in bounds:
+        if result and result[-1][1] == start:
+            result[-1][1] = stop
+        else:
+            result.append([start, stop])
+    return result
+
+
+def divided(lo, hi, ranges) -> list:
+    """A range cut at the ends of others.
+
+    Args:
+        lo: Where it begins.
+        hi: Its end.
+        ranges: Others, in rising order.
+
+    Returns:
+        List of `(start, stop, inside)`, in order: the parts, and whether they are in one of the others.
+    """
+    parts = []
+    for start, stop in ranges:
+        start, stop = max(start, lo), min(stop, hi)
+        if start < stop:
+            parts += [(lo, start, False)] * (lo < start) + [(start, stop, True)]
+            lo = stop
+    return parts + [(lo, hi, False)] * (lo < hi)
+
+
 class Parameters:
     """The weights of a training model in one arena, trainable ones first, and their gradients in another.
 
@@ -116,6 +154,15 @@ class Parameters:
             shard: Which of the shards that this rank holds.
         """
         return self._gradients[id(variable)][shard]
+
+    def ranges(self, blocks) -> list:
+        """Where variables' gradients lie, in order, those that touch as one.
+
+        Args:
+            blocks: Gradient blocks of a plan.
+        """
+        wanted = {id(block.variable) for block in blocks}
+        return merged(bound for v, bound in zip(self.trainable, self.bounds, strict=True) if id(v) in wanted)
 
     def view(self, variable) -> np.ndarray:
         """The block of a variable in this arena."""

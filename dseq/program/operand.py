@@ -13,7 +13,7 @@ class Operand:
         label: What listings call it.
         shape: Its shape, without the axis of rows for blocks of the activation arenas.
         arena: `activations`, `activation_grads`, `shared`, `shared_grads`, `params`, `grads`, `tail`, `slots`,
-            `constants`, `scales` or `clock`.
+            `constants`, `scales`, `clock` or `tree`.
         dtype: Name of its NumPy type.
         rows_per_sample: Rows of the view that one sample makes: 1, but for flattened views.
         root: The block this is a view of; None for a block itself.
@@ -66,6 +66,11 @@ class Operand:
 
     def __str__(self):
         return self.label
+
+
+def along_tree(args) -> bool:
+    """Whether a call of these arguments sums along the tree over shards."""
+    return any(isinstance(argument, Operand) and argument.arena == "tree" for argument in args)
 
 
 def flat(operand):

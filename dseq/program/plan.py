@@ -12,7 +12,7 @@ from dseq.kernels.cast import cast_forward
 from dseq.kernels.fill import fill
 from dseq.program.floatx import standardize
 from dseq.program.host import Exchange, Host
-from dseq.program.operand import Operand, flat
+from dseq.program.operand import Operand, along_tree, flat
 
 CLOCK = ("seed", "step", "first_row", "shard", "shards")
 GRADIENTS = ("activation_grads", "shared_grads")
@@ -50,6 +50,7 @@ class Plan:
         self.metrics = []  # (metric, labels, predictions, weights) that layers add to
         self.scored = True  # False: nobody reads what `penalty` gathers
         self.regularized = True  # False: without the penalties that depend on weights alone
+        self.strict = False  # True: the step sums the gradients of a fixed number of shards, along a tree
         self.streams = 0
         self.given = []
         self.overwrites = True  # False: every backward call adds, as running a plan over several shards needs
@@ -338,6 +339,11 @@ class Plan:
             calls.append((kernel, args))
         return calls, overwritten
 
+    @property
+    def summed(self):
+        """The gradient blocks whose parts of several shards the backward pass adds up itself."""
+        return [args[0].block for _, args in self.backward_calls if along_tree(args)]
+
     def calls(self):
         """All calls in running order."""
         return self.head_calls + self.forward_calls + self.backward_calls + self.update_calls + self.settle_calls
@@ -371,7 +377,7 @@ class Plan:
     def _describe(self, argument):
         if not isinstance(argument, Operand):
             return str(argument)
-        if argument.arena in ("constants", "scales", "clock"):
+        if argument.arena in ("constants", "scales", "clock", "tree"):
             return argument.label
         lead = ()
         if argument.per_row:

@@ -9,11 +9,9 @@ One binding, three runners with the same calls on the same memory in the same or
 The number of rows is an argument: words of the table that depend on it are rewritten when it changes.
 
 A step may hold several shards of the batch. Each has rows of its own in the same memory, and gradients, sums and blocks
-that belong to no sample of its own; forward and backward run over one shard after the other, or over several at once on
-threads, up to the next pause, where shards are summed.
+that belong to no sample of its own. Which calls are made for one shard and which for many at once, and what threads do,
+says `dseq.program.shards`.
 """
-
-from itertools import pairwise
 
 import numpy as np
 
@@ -22,10 +20,12 @@ from dseq.kernels.base import JIT, address, argument_type, array_type, is_ready
 from dseq.kernels.denormal import current, flush, restore
 from dseq.kernels.link import callees
 from dseq.program.host import is_host
-from dseq.program.memory import ALIGNMENT, adoptions, aligned, pack
+from dseq.program.memory import adoptions, aligned, merged, pack, room
 from dseq.program.operand import Operand
 from dseq.program.plan import CLOCK
+from dseq.program.shards import Schedule, Tree, Turn
 from dseq.program.variable import assignments
+from dseq.program.words import Words
 
 RUNNERS = ("table", "calls", "python")
 
@@ -41,29 +41,33 @@ class Step:
         keep: Operands that are read after the step. Where they are told, and there is one shard and no gradients or
             a plan that zeroes them as it goes, blocks that are dead lend their memory to others; None keeps all.
         shards: Number of shards that the step holds; `parameters` has gradients for as many.
+        nodes: The `dseq.program.shards.Node`s that they make, for sums along the tree.
+        threads: Function that makes several calls at once, as `map(function, arguments)`; None for one by one.
+        workers: For how many calls at once.
 
     Attributes:
         exchange: Function of a list of arrays, one for each shard, that makes each the sum over all shards of all
             ranks; None if there is but one shard.
-        threads: Function that makes several calls at once, as `map(function, arguments)`; None for one by one.
         tails: The sums of the last run, as `plan.sums` laid them out, for each shard; `tail` is the first's.
         clocks: What kernels read that draw random numbers, for each shard: see `plan.CLOCK`; `clock` is the first's.
         rows: The number of rows the step is bound for.
     """
 
-    def __init__(self, plan, parameters=None, runner="table", keep=None, shards=1):
+    def __init__(
+        self, plan, parameters=None, runner="table", keep=None, shards=1, nodes=(), threads=None, workers=1
+    ):  # fmt: skip
         if runner not in RUNNERS:
             raise ValueError(f"`runner` must be one of {RUNNERS}. Received: {runner!r}")
         self.plan = plan
         self.parameters = parameters
         self.runner = runner if JIT else "python"
         self.rows = None
-        self.exchange = self.threads = None
+        self.exchange, self._threads = None, threads
         self.clocks = np.zeros((shards, len(CLOCK)), np.int64)
         self.clocks[:, CLOCK.index("shard")] = range(shards)
         self.clocks[:, CLOCK.index("shards")] = shards
         self.clock = self.clocks[0]
-        self._shards = range(shards)
+        self._shards, self._workers = range(shards), range(workers if threads is not None else 1)
         self.scales = np.zeros(max(1, len(plan.scales)))
         self._scale_index = {name: i for i, name in enumerate(plan.scales)}
         if parameters is not None:
@@ -77,6 +81,11 @@ class Step:
         self._compute_end = self._forward_end + len(plan.backward_calls)
         self._update_end = self._compute_end + len(plan.update_calls)
         self._hosts = [i for i, (kernel, _) in enumerate(self._calls) if is_host(kernel)]
+        breaks = [self._head_end, self._forward_end, self._compute_end, self._update_end]
+        breaks += [i + behind for i in self._hosts for behind in (0, 1)]
+        workers = len(self._workers)
+        self._schedule = Schedule(self._calls, self._compute_end, breaks, shards, nodes, workers)
+        self._trees = [Tree(nodes, shards, worker, workers, plan.dtype) for worker in self._workers]
         # Blocks that share memory have rows of other lengths: a shard would write over the next one's.
         self._layout(keep if shards == 1 and (parameters is None or plan.zeroes) else None)
         self._zeroed = self._gradients_to_zero()
@@ -91,7 +100,7 @@ class Step:
         self._before, total = {}, dict.fromkeys(arenas, 0)
         for block in self.plan.blocks:
             self._before[id(block)] = total[block.arena]
-            total[block.arena] += _place(block)
+            total[block.arena] += room(block)
         self._packed = keep is not None
         if self._packed:  # values and gradients lie side by side, in one arena
             blocks = [block for block in self.plan.blocks if block.per_row]
@@ -104,7 +113,7 @@ class Step:
         grads = [b for b in self.plan.blocks if b.arena == "activation_grads" and not self._packed]
         starts = [self._before[id(block)] for block in grads] + [total["activation_grads"]]
         bounds = zip(grads, starts, starts[1:], strict=False)
-        self._added_to = _merged((start, stop) for block, start, stop in bounds if id(block) not in overwritten)
+        self._added_to = merged((start, stop) for block, start, stop in bounds if id(block) not in overwritten)
 
     def _lifetimes(self, blocks, keep):
         """`(size, first call, last call)` of each block: inputs live from the start, what is kept to the end."""
@@ -114,7 +123,7 @@ class Step:
                 first.setdefault(id(block), number)
                 last[id(block)] = number
         last |= {id(operand.block): len(self._calls) for operand in keep}
-        return [(_place(block), first.get(id(block), -1), last.get(id(block), -1)) for block in blocks]
+        return [(room(block), first.get(id(block), -1), last.get(id(block), -1)) for block in blocks]
 
     def _gradients_to_zero(self):
         """The parts of the gradient arena that the backward pass adds to, the tail among them."""
@@ -127,7 +136,7 @@ class Step:
             if id(self.plan.gradients.get(id(variable))) not in overwritten
         ]
         bounds.append((self.parameters.trainable_size, self.parameters.grads.size))
-        return [grads[start:stop] for grads in self.parameters.shards for start, stop in _merged(bounds)]
+        return [self.parameters.shards[:, start:stop] for start, stop in merged(bounds)]
 
     # Preparing: which compiled kernels are needed.
 
@@ -190,70 +199,60 @@ class Step:
         self.rows, self._stride, self._cuts = rows, capacity, cuts or [0, rows]
         self._grads = self._memory["activation_grads"][: self._row_bytes["activation_grads"] * capacity]
         self._added = [self._grads[start * capacity : stop * capacity] for start, stop in self._added_to]
+        for tree in self._trees:
+            tree.cuts[:] = self._cuts
         if self.runner == "table":
             if self._tables is None:
-                self._tables = [self._build_table(k) for k in self._shards]
-            for table, (lo, hi) in zip(self._tables, pairwise(self._cuts), strict=True):
-                words, row_places, row_factors, data_places, bases, starts, row_bytes = table
-                words[row_places] = row_factors * (hi - lo)
-                words[data_places] = bases + starts * capacity + row_bytes * lo
+                self._tables = [self._words(worker) for worker in self._workers]
+            for table in self._tables:
+                table.set_rows(self._cuts, capacity)
         else:
-            texts = [kernel if self.runner == "calls" else _text(kernel) for kernel, _ in self._calls]
-            self._bound = [
-                [(text, [self._value(a, k) for a in args]) for text, (_, args) in zip(texts, self._calls, strict=True)]
-                for k in self._shards
-            ]
+            self._bound = [self._bind_calls(worker) for worker in self._workers]
         self._host_arguments = {
-            i: [[self._value(a, k) for a in self._calls[i][1]] for k in self._shards] for i in self._hosts
+            i: [[self._value(a, Turn(i, k, k + 1, k)) for a in self._calls[i][1]] for k in self._held(i)]
+            for i in self._hosts
         }
         self._inputs = {block.label: self.array(block) for block in self.plan.inputs}
 
-    def _build_table(self, shard):
-        """A shard's calls as words, and which of them depend on numbers of rows, and how."""
-        rows, factors, data = [], [], []
-        for r, (kernel, args) in enumerate(self._calls):
-            words = []
-            if is_host(kernel):
-                rows.append([])  # never reached: the loop stops before it
-                continue
-            for argument in args:
-                place = call_table.HEADER + len(words)
-                if isinstance(argument, Operand) and argument.per_row:
-                    base = self._memory[argument.arena].ctypes.data
-                    one = argument.size * np.dtype(argument.dtype).itemsize
-                    data.append((r, place + 4, base, self._before[id(argument.block)], one))
-                    inner = np.empty((1, *argument.shape), argument.dtype)
-                    factors += [(r, place + 2, argument.size), (r, place + 5, argument.rows_per_sample)]
-                    words += call_table.words(inner)
-                else:
-                    words += call_table.words(self._value(argument, shard))
-            rows.append(call_table.row(kernel.__name__, address(kernel, self._types()[r]), words))
-        width = -(-max(map(len, rows), default=2) // 8) * 8
-        table = np.zeros((len(rows), width), np.int64)
-        for r, row in enumerate(rows):
-            table[r, : len(row)] = row
-        factors = np.array(factors, np.int64).reshape(-1, 3).T
-        data = np.array(data, np.int64).reshape(-1, 5).T
-        return table, (factors[0], factors[1]), factors[2], (data[0], data[1]), *data[2:]
+    def _held(self, call):
+        """The shards that a call is made for."""
+        return self._shards if call < self._compute_end else self._shards[:1]
 
-    def _value(self, argument, shard):
-        return self.array(argument, shard) if isinstance(argument, Operand) else argument
+    def _words(self, worker):
+        turns = self._schedule.turns[worker]
+        return Words(turns, self._calls, self._types(), self._place, lambda a, turn: self._value(a, turn, worker))
 
-    def array(self, operand, shard=None) -> np.ndarray:
-        """The memory of an operand, with the rows the step is bound for.
+    def _bind_calls(self, worker):
+        bound = []
+        for turn in self._schedule.turns[worker]:
+            kernel, args = self._calls[turn.call]
+            text = kernel if self.runner == "calls" else _text(kernel)
+            bound.append((text, [self._value(a, turn, worker) for a in args]))
+        return bound
 
-        Args:
-            operand: The operand.
-            shard: Number of a shard that the step holds, for what is that shard's; None for the rows of all, and the
-                first shard's part of what has no rows.
-        """
-        if operand.per_row:
-            lo, hi = (0, self.rows) if shard is None else self._cuts[shard : shard + 2]
-            one = operand.size * np.dtype(operand.dtype).itemsize
-            start = self._before[id(operand.block)] * self._stride + lo * one
-            shape = ((hi - lo) * operand.rows_per_sample, *operand.shape)
-            return self._memory[operand.arena][start : start + (hi - lo) * one].view(operand.dtype).reshape(shape)
-        return self._fixed(operand.block, shard or 0).reshape(operand.shape)
+    def _place(self, operand):
+        """Where an operand with rows lies: its arena's address, and the bytes a row of what lies before it there."""
+        return self._memory[operand.arena].ctypes.data, self._before[id(operand.block)]
+
+    def _value(self, argument, turn, worker=0):
+        """What is passed for an argument."""
+        if not isinstance(argument, Operand):
+            return argument
+        if argument.per_row:
+            return self._rows(argument, self._cuts[turn.first], self._cuts[turn.last])
+        if argument.arena == "tree":
+            return self._trees[worker].array(argument.label, turn.node)
+        return self._fixed(argument.block, turn.shard).reshape(argument.shape)
+
+    def _rows(self, operand, lo, hi):
+        one = operand.size * np.dtype(operand.dtype).itemsize
+        start = self._before[id(operand.block)] * self._stride + lo * one
+        shape = ((hi - lo) * operand.rows_per_sample, *operand.shape)
+        return self._memory[operand.arena][start : start + (hi - lo) * one].view(operand.dtype).reshape(shape)
+
+    def array(self, operand) -> np.ndarray:
+        """The memory of an operand, with the rows the step is bound for; the first shard's of what has no rows."""
+        return self._value(operand, Turn(None, 0, len(self._shards), 0))
 
     def _fixed(self, block, shard):
         if block.arena == "grads" and block.array is None:
@@ -298,9 +297,9 @@ class Step:
             self.tails.fill(0)
         state = adoptions(), assignments()
         if self._head_end and self._made_of != state:
-            self._run(0, self._head_end, self._shards, None)
+            self._run(0, self._head_end, None)
             self._made_of = state
-        self._run(self._head_end, self._compute_end, self._shards, self.exchange)
+        self._run(self._head_end, self._compute_end, self.exchange)
 
     def begin(self) -> None:
         """Before a run: what is made of weights alone is made anew by the next `compute`."""
@@ -308,43 +307,55 @@ class Step:
 
     def forward(self) -> None:
         """Runs the forward pass alone."""
-        self._run(0, self._forward_end, self._shards, self.exchange)
+        self._run(0, self._forward_end, self.exchange)
 
     def backward(self) -> None:
         """Runs the backward pass alone, on gradients as they are."""
-        self._run(self._forward_end, self._compute_end, self._shards, self.exchange)
+        self._run(self._forward_end, self._compute_end, self.exchange)
 
     def update(self) -> None:
         """Runs the update on the reduced gradients."""
-        self._run(self._compute_end, self._update_end, (0,), None)
+        self._run(self._compute_end, self._update_end, None)
 
     def settle(self) -> None:
         """Runs what changes weights after the update."""
-        self._run(self._update_end, len(self._calls), (0,), None)
+        self._run(self._update_end, len(self._calls), None)
 
-    def _run(self, first, last, shards, exchange):
+    def _run(self, first, last, exchange):
         for host in self._hosts:
             if first <= host < last:
-                self._run_kernels(first, host, shards)
-                self._calls[host][0].run(exchange, self._host_arguments[host][: len(shards)])
+                self._run_kernels(first, host)
+                self._calls[host][0].run(exchange, self._host_arguments[host])
                 first = host + 1
         if first < last:
-            self._run_kernels(first, last, shards)
+            self._run_kernels(first, last)
 
-    def _run_kernels(self, first, last, shards):
-        if self.threads is not None and len(shards) > 1 and self.runner == "table":
-            failures = list(self.threads(lambda k: call_table.run(self._tables[k][0], first, last), shards))
-            self._require_done(max(failures))
+    def _run_kernels(self, first, last):
+        meeting = self._schedule.meeting
+        if meeting is not None and first < meeting < last:
+            self._run_kernels(first, meeting)
+            first = meeting
+        if len(self._workers) > 1 and first < self._compute_end and self.runner == "table":
+            failures = self._threads(lambda worker: self._run_turns(worker, first, last), self._workers)
+            self._require_done(max(failures, key=lambda failure: failure[0]))
             return
-        for k in shards:
-            if self.runner == "table":
-                self._require_done(call_table.run(self._tables[k][0], first, last))
-            else:
-                self._call(self._bound[k][first:last])
+        for worker in self._workers:
+            self._require_done(self._run_turns(worker, first, last))
 
-    def _require_done(self, failed):
-        if failed >= 0:
-            raise RuntimeError(f"Kernel {self._calls[failed][0].__name__} failed in call {failed} of the plan.")
+    def _run_turns(self, worker, first, last):
+        """Makes a worker's turns from one call up to another; returns the one that failed, -1 if none has."""
+        starts = self._schedule.starts[worker]
+        first, last = starts[first], starts[last]
+        if self.runner == "table":
+            return call_table.run(self._tables[worker].table, first, last), worker
+        self._call(self._bound[worker][first:last])
+        return -1, worker
+
+    def _require_done(self, failure):
+        row, worker = failure
+        if row >= 0:
+            call = self._schedule.turns[worker][row].call
+            raise RuntimeError(f"Kernel {self._calls[call][0].__name__} failed in call {call} of the plan.")
 
     def _call(self, bound):
         settings = current()
@@ -370,21 +381,3 @@ def _type(argument):
     if isinstance(argument, Operand):
         return array_type(argument.dtype, len(argument.shape) + argument.per_row)
     return argument_type(argument)
-
-
-def _place(block) -> int:
-    """Bytes of a block in its arena: for each row, or in all if it has no rows."""
-    nbytes = block.size * np.dtype(block.dtype).itemsize
-    unit = 4 if block.per_row else ALIGNMENT  # with a multiple of 16 rows, blocks of 4 bytes begin at 64 too
-    return -(-nbytes // unit) * unit
-
-
-def _merged(bounds) -> list:
-    """Ranges in rising order, with those that touch made one."""
-    merged = []
-    for start, stop in bounds:
-        if merged and merged[-1][1] == start:
-            merged[-1][1] = stop
-        else:
-            merged.append([start, stop])
-    return merged

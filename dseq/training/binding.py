@@ -31,6 +31,7 @@ def bind(model, plan, trainable, world, division) -> tuple:
         alone = chosen.alone if chosen.shared else None
         parameters = Parameters(trainable, frozen, tail, plan.dtype, chosen.allocate, alone, chosen.gradients)
         slots = Slots.of(optimizer, chosen.allocate, alone)
+        chosen.expect_sums(parameters.ranges(plan.summed))
         whole, total = optimizer.needs_whole_weights, parameters.trainable_size
         cuts = [lo for lo, _ in parameters.bounds] + [total]
         chosen.factor(plan, parameters, optimizer)

@@ -6,21 +6,20 @@ from dseq import config
 from dseq.kernels.base import address, cache_folder, is_ready
 from dseq.parallel import communicator, cores, whereabouts
 from dseq.parallel.shard import Division
-from dseq.parallel.tree import Exchange
 from dseq.program import seeds
 from dseq.program.host import Host
 from dseq.program.memory import equalise
 from dseq.program.plan import CLOCK, PER_ROW_SCALE, Plan
 from dseq.program.rewriting import rewrite
-from dseq.program.step import Step
 from dseq.training.apart import Parting, apart
 from dseq.training.binding import bind, common_lines
 from dseq.training.data import Feed, conform
 from dseq.training.flags import Flags
 from dseq.training.heed import heed
+from dseq.training.stepping import is_summed, step_of
 from dseq.training.watched import as_log, watch_inside
 
-SEED, STEP, FIRST_ROW, SHARD, _ = range(len(CLOCK))
+SEED, STEP, FIRST_ROW, *_ = range(len(CLOCK))
 
 
 class Session:
@@ -59,17 +58,8 @@ class Session:
         self.operands = model.lower_into(plan, inputs, model.call_arguments)
         self._finish_plan(y, weighted)
         rewrite(plan, self.operands)
-        held = self.division.last - self.division.first
-        self.step = Step(plan, self._memory(), getattr(model, "_runner", "table"), self.operands, held)
-        self.step.clocks[:, SHARD] = range(self.division.first, self.division.last)
-        self.step.clocks[:, SHARD + 1] = self.division.shards
-        if self.world.size > 1:
-            self.step.exchange = lambda arrays: self.world.allreduce_sum(arrays[0])
-        if self.division.strict:
-            self.step.exchange = Exchange(self.world, self.division)
-        threads = min(cores.threads(self.world), held)
-        if threads > 1:
-            self.step.threads = cores.side_by_side(threads)
+        runner = getattr(model, "_runner", "table")
+        self.step = step_of(plan, self._memory(), runner, self.operands, self.world, self.division)
         self._ready = set()
         self.reset()
         if config.debug > 1 and self.world.rank == 0:
@@ -282,6 +272,10 @@ class Training(Parting, Scored):
         self.flags = Flags(self.world, plan, self.engine, self.parameters, self.slots, whole)
         self.repeatable = not any(isinstance(call, Host) for call, _ in plan.forward_calls + plan.backward_calls)
         return self.parameters
+
+    def _finish_plan(self, y, weighted):
+        super()._finish_plan(y, weighted)
+        self.plan.strict = is_summed(self.model.optimizer, self.division)
 
     def _require_loss(self, outputs):
         if all(output.loss is None for output in outputs) and not self.plan.penalties:

@@ -59,7 +59,8 @@ def main():
         arms = [("1 thread", True, 1), (f"{threads} threads", True, threads)]
     for sizes in NETWORKS:
         steps = [step_of(sizes, strict, count) for _, strict, count in arms]
-        repeats = max(1, int(0.05 / max(seconds(step, 3) for step in steps)))
+        # The same number on all ranks, or they would wait for each other.
+        repeats = world.broadcast_object(max(1, int(0.05 / max(seconds(step, 3) for step in steps))))
         times = np.array([[seconds(step, repeats) for step in steps] for _ in range(rounds)])
         if world.rank == 0:
             a, b = np.median(times, axis=0) * 1e6

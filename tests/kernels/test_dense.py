@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from dseq.kernels.base import JIT
-from dseq.kernels.dense import dense_backward_bias, dense_backward_input, dense_backward_kernel, dense_forward
+from dseq.kernels.dense import (
+    dense_backward_bias,
+    dense_backward_input,
+    dense_backward_kernel,
+    dense_forward,
+    dense_write_bias,
+)
 from dseq.kernels.epilogue import NONE, RELU, RELU6
 
 DTYPES = ("float32", "float64")
@@ -92,6 +98,9 @@ def test_bias_gradient_is_a_sum_in_the_order_of_rows(m, dtype):
     expected = np.zeros(m, dtype)
     for row in dy:
         expected += row
+    np.testing.assert_array_equal(db, expected)
+    db[:] = np.nan
+    dense_write_bias(db, dy)
     np.testing.assert_array_equal(db, expected)
 
 

@@ -8,6 +8,7 @@ from dseq.kernels.dense import (
     dense_backward_input,
     dense_backward_kernel,
     dense_forward,
+    dense_write_bias,
     dense_write_input,
     dense_write_kernel,
 )
@@ -100,5 +101,5 @@ class Dense(Layer):
         plan.forward(dense_forward, matrix(y), matrix(x), w, b, 0)
         plan.backward(dense_backward_input, matrix(x.grad), matrix(y.grad), w, first=dense_write_input)
         plan.backward(dense_backward_kernel, w.grad, matrix(x), matrix(y.grad), first=dense_write_kernel)
-        plan.backward(dense_backward_bias, None if b is None else b.grad, matrix(y.grad))
+        plan.backward(dense_backward_bias, None if b is None else b.grad, matrix(y.grad), first=dense_write_bias)
         return activations.lower(plan, self.activation, y)

@@ -144,7 +144,8 @@ class EinsumDense(Layer):
         plan.forward(dense.dense_forward, y, x, kernel, flat(bias), 0)
         plan.backward(dense.dense_backward_input, x.grad, y.grad, kernel, first=dense.dense_write_input)
         plan.backward(dense.dense_backward_kernel, kernel.grad, x, y.grad, first=dense.dense_write_kernel)
-        plan.backward(dense.dense_backward_bias, None if bias is None else flat(bias.grad), y.grad)
+        bias_grad = None if bias is None else flat(bias.grad)
+        plan.backward(dense.dense_backward_bias, bias_grad, y.grad, first=dense.dense_write_bias)
 
     def _without(self, plan, x, count):
         """The sum over an operand's last axes."""

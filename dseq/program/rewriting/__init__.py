@@ -13,6 +13,7 @@ from dseq.program.rewriting.gradients import add_in_place, zero_late
 from dseq.program.rewriting.normalizations import fuse_backward
 from dseq.program.rewriting.padding import normalize_into_margins, share_padding
 from dseq.program.rewriting.pooling import gate_pooling
+from dseq.program.rewriting.sums import sum_by_tree
 from dseq.program.rewriting.unread import drop_unread
 
 REWRITES = {
@@ -25,6 +26,7 @@ REWRITES = {
     "margins": normalize_into_margins,
     "gradients": add_in_place,
     "zeros": zero_late,
+    "sums": sum_by_tree,
     "once": hoist,
 }
 _active = tuple(REWRITES)

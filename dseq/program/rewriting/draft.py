@@ -101,6 +101,12 @@ class Draft:
         call.number = -1
         self.head.append(call)
 
+    def postpone(self, call) -> None:
+        """Moves a call of the backward pass behind all others."""
+        self.backward.remove(call)
+        call.number = 1 + max((other.number for other in self.backward), default=call.number)
+        self.backward.append(call)
+
     def writers(self, block) -> list:
         """The calls whose first argument is a block."""
         return [call for call in self.users(block) if call.target is block]

@@ -56,6 +56,28 @@ def trained(strict):
     assert model.optimizer.step_count == 60
     tested = model.evaluate(x, y[:, None], batch_size=33, verbose=0)
     arrays = [*model.variables, *model.optimizer.variables, *history.values(), tested, model.predict(x, verbose=0)]
+    return checksum(arrays)
+
+
+def trained_wide(steps):
+    """Many weights, the gradients of most of which are summed over shards as they are made."""
+    keras.utils.set_random_seed(4)
+    keras.backend.clear_session()
+    inputs = keras.Input((6, 4, 2))
+    shared = layers.Dense(48, activation="relu")
+    h = layers.Dense(400, activation="relu")(shared(shared(layers.Flatten()(inputs))))
+    h = layers.Dense(5, activation="tanh")(layers.Reshape((20, 20))(layers.Dense(400)(h)))
+    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(layers.Flatten()(h)))
+    optimizer = keras.optimizers.Adam(0.003, gradient_accumulation_steps=steps)
+    model.compile(optimizer, "binary_crossentropy", strict=True)
+    history = model.fit(x, y[:, None], batch_size=40, epochs=2, verbose=0).history
+    model.train_on_batch(x[:5], y[:5, None])  # fewer rows than shards
+    kernels = [kernel.__name__ for kernel, _ in model.plans["training"].backward_calls]
+    assert kernels.count("dense_tree_kernel") == (0 if steps else 4)
+    return checksum([*model.variables, *model.optimizer.variables, *history.values(), model.predict(x, verbose=0)])
+
+
+def checksum(arrays):
     sum_of_all = hashlib.sha256()
     for array in arrays:
         sum_of_all.update(np.ascontiguousarray(np.asarray(array)).tobytes())
@@ -64,6 +86,6 @@ def trained(strict):
     return found
 
 
-sums = trained(True), trained(12), trained(False)
+sums = trained(True), trained(12), trained_wide(None), trained_wide(2), trained(False)
 if world.rank == 0:
     print(*sums, flush=True)
