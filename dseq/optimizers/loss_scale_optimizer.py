@@ -130,8 +130,8 @@ class LossScaleOptimizer(Optimizer):
         self.dynamic_scale.array[...] *= np.float32(factor)
         self.step_counter.array[...] = steps
 
-    def lower(self, plan, params, grads, lo=0, hi=None, exchange=None):
-        self.inner_optimizer.lower(plan, params, grads, lo, hi, exchange)
+    def lower(self, plan, params, grads, lo=0, hi=None, exchange=None, gradients=None):
+        self.inner_optimizer.lower(plan, params, grads, lo, hi, exchange, gradients)
 
     def update_step(self, gradient, variable, learning_rate):
         self.inner_optimizer.update_step(gradient, variable, learning_rate)

@@ -208,19 +208,19 @@ class Optimizer(Applying):
             if self.in_python:
                 row[0] = self.decay(kind, rate) if self.decays_apart else 0.0
             else:
-                row[:] = self.row(kind, rate, updates + 1)
+                update.fill(row, self.row(kind, rate, updates + 1))
         keep = self.ema_momentum if updates else 0.0
         overwrite = bool(self.ema_overwrite_frequency) and (updates + 1) % self.ema_overwrite_frequency == 0
         norm = self.clipnorm or self.global_clipnorm or 0.0
-        control = self.memory.control
-        control[:] = 1.0, due, unscale, steps, norm, keep, overwrite
-        self.memory.clips[:] = due, (1.0 if steps > 1 else unscale), self.clipvalue or np.inf
+        gate = due, (1.0 if steps > 1 else unscale), self.clipvalue or np.inf
+        self.memory.set((1.0, due, unscale, steps, norm, keep, overwrite), gate)
 
     def end_step(self) -> None:
         """Counts the step."""
+        count, steps = self.step_count, self.gradient_accumulation_steps or 1
         if self.memory.control[1]:
-            self.updated(self.step_count // (self.gradient_accumulation_steps or 1) + 1)
-        self._iterations.array += 1
+            self.updated(count // steps + 1)
+        self._iterations.array[...] = count + 1
 
     def updated(self, step) -> None:
         """Called after each update, for what changes with it.
@@ -239,7 +239,7 @@ class Optimizer(Applying):
             for variable in var_list:
                 variable.array[...] = self._average_variables[self._layout.index(variable)].array
 
-    def lower(self, plan, params, grads, lo=0, hi=None, exchange=None) -> None:
+    def lower(self, plan, params, grads, lo=0, hi=None, exchange=None, gradients=None) -> None:
         """Writes the update of a slice of the weights into a plan.
 
         Where ranks update slices, all of them call this, also for an empty slice: norms of all gradients, and whether
@@ -252,6 +252,7 @@ class Optimizer(Applying):
             lo: First element of the slice.
             hi: The element behind its last; the end of the trainable weights if None.
             exchange: The call that sums over those who update the other slices; over all ranks if None.
+            gradients: Those of the slice; None if they lie in the arena.
 
         Raises:
             ValueError: If the slice cuts a weight that this optimizer must have whole.
@@ -263,22 +264,23 @@ class Optimizer(Applying):
                 f"The update of {type(self).__name__} {self.name!r} needs whole weights: a slice must begin and end "
                 f"where weights do, at one of {sorted(layout.boundaries)[:8]}... Received: the slice {lo}:{hi}"
             )
+        here = params, (grads[lo:hi] if gradients is None else gradients), lo
         inside = [v for v in layout.variables if lo <= layout.span(v)[0] and layout.span(v)[1] <= hi]
-        weights = [self._arena_part(params, grads, *layout.span(v), self.kind(v), v) for v in inside]
+        weights = [self._arena_part(*here, *layout.span(v), self.kind(v), v) for v in inside]
         parts = weights
         if not (self.whole_weights or self.clipnorm or self.in_python):
             runs = [(max(first, lo), min(last, hi), kind) for first, last, kind in layout.runs(self.kind)]
-            parts = [self._arena_part(params, grads, *run) for run in runs if run[1] > run[0]]
+            parts = [self._arena_part(*here, *run) for run in runs if run[1] > run[0]]
         operand = update.operands(self, params, grads)
         if exchange is None and (lo, hi) != (0, layout.size):
             exchange = Exchange()
         for kernel, arguments in update.calls(self, parts, weights, exchange):
             plan.update(kernel, *map(operand, arguments))
 
-    def _arena_part(self, params, grads, lo, hi, kind, variable=None):
-        cut = [a if a is None else a[lo:hi] for a in (params, grads, self._average, self._accumulated)]
+    def _arena_part(self, params, gradients, begin, lo, hi, kind, variable=None):
+        cut = [a if a is None else a[lo:hi] for a in (params, self._average, self._accumulated)]
         slots = {name: slot[lo:hi] for name, slot in self.slots.items()}
-        return self._made(*cut[:2], slots, *cut[2:], kind, variable)
+        return self._made(cut[0], gradients[lo - begin : hi - begin], slots, *cut[1:], kind, variable)
 
     def _made(self, p, g, slots, average, accumulated, kind, variable):
         memory = self.memory

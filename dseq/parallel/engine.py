@@ -116,6 +116,18 @@ class Engine:
             self._tree.matrix(self._rows.view(grads.dtype), grads.size, self._made)
         return grads[start:]
 
+    def factor(self, plan, parameters, optimizer) -> None:
+        """Finds gradients that need not be summed, as ranks can make them of less; called before `owned`.
+
+        Args:
+            plan: The plan, complete but for the update.
+            parameters: The arenas.
+            optimizer: The optimizer, built.
+        """
+
+    def expect(self, rows: int) -> None:
+        """Before a step is computed: how many rows its batch has on all ranks."""
+
     def owned(self, total: int, cuts=None) -> tuple[int, int]:
         """The slice [lo, hi) of the trainable parameters that this rank's optimizer updates.
 
@@ -135,15 +147,19 @@ class Engine:
         """
         return [(lo, hi)]
 
-    def gather(self, plan, grads: np.ndarray, lo: int, hi: int) -> None:
+    def gather(self, plan, grads: np.ndarray, lo: int, hi: int) -> np.ndarray:
         """Writes into a plan's update what brings a slice's gradients together, if `reduce` does not.
 
         Args:
             plan: The plan.
             grads: The gradient arena.
-            lo: First element of the slice.
+            lo: First element of the slice, one of `pieces`.
             hi: The element behind its last.
+
+        Returns:
+            Where the slice's gradients then lie.
         """
+        return grads[lo:hi]
 
     def settle(self, run) -> None:
         """Makes what follows the update on each copy of the parameters.

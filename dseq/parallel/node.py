@@ -7,7 +7,8 @@ the shared memory (`Parameters.release`) until all ranks bring them back togethe
 
 Ranks on several nodes exchange the sums of slices (`hop.py`): first the ranks of each node are added in their order,
 then the nodes in theirs. All summing is `Node._sum`, of a stretch of a node's rows, and `Hop.add`, of nodes. What is
-the same on all nodes, as moving statistics and constraints make it, the first rank of each node makes on its copy.
+the same on all nodes, as moving statistics and constraints make it, the first rank of each node makes on its copy. On
+one node, gradients that are products over few rows of a batch are made of all ranks' rows, not summed (`factors.py`).
 """
 
 import numpy as np
@@ -15,12 +16,12 @@ import numpy as np
 from dseq.kernels.shared import BLOCK, sum_rows
 from dseq.kernels.tree import sum_tree
 from dseq.parallel.engine import Engine
+from dseq.parallel.factors import Products, own_operand
 from dseq.parallel.hop import UNIT, Hop, pieces_of
 from dseq.parallel.tree import Order
 from dseq.parallel.windows import Unavailable
 from dseq.program.host import Among, Host
 from dseq.program.memory import divided
-from dseq.program.operand import Operand
 
 PIECE = 16384  # elements that are summed and at once updated: they stay in the cache between
 MOST_PIECES = 512  # a plan stays short
@@ -40,6 +41,7 @@ class Node(Engine):
 
     name = "node"
     shared = True
+    _products, _expected = (), None
 
     def __init__(self, communicator, division=None):
         super().__init__(communicator, division)
@@ -86,34 +88,57 @@ class Node(Engine):
             self._settles = True
             self._settles_weights |= id(args[0].block) in trained
 
+    def factor(self, plan, parameters, optimizer):
+        if not self._several and not self.division.strict:
+            self._products = Products(plan, parameters, optimizer, self.rank, self.size)
+            self._bind(parameters.grads)
+
+    def expect(self, rows):
+        if rows != self._expected and self._products:
+            self._expected = rows
+            parts = [self.division.rows(rows, rank) for rank in range(self.size)]
+            self._products.expect([hi - lo for lo, hi in parts], self._grads)
+
     def owned(self, total, cuts=None):
         world = self.communicator
         if self._several:
             parts = [slices(total, len(ranks), cuts) for ranks in world.nodes]
             self._sent = pieces_of(parts, world.nodes, world.rank)
-        return slices(total, self.size, cuts)[self.rank]
+        lo, hi = slices(total, self.size, cuts)[self.rank]
+        if self._products:
+            lo, hi = map(self._products.nearest, (lo, hi))
+            self._products.keep(lo, hi)
+        return lo, hi
 
     def pieces(self, lo, hi, whole=False):
         if whole:
             return [(lo, hi)]
         most = max(PIECE, -(-(hi - lo) // (MOST_PIECES * UNIT)) * UNIT)
         runs = [(piece.first, piece.last) for piece in self._sent] if self._several else [(lo, hi)]
+        if self._products:
+            return self._products.cut(lo, hi, most)
         return [(first, min(first + most, end)) for begin, end in runs for first in range(begin, end, most)]
 
     def gather(self, plan, grads, lo, hi):
         rows = self._bind(grads)
+        made = self._products.make(plan, rows, lo, hi, self._block) if self._products else None
+        if made is not None:
+            return made
         if self._several:
             for number, piece in enumerate(self._sent):
                 if lo <= piece.first < hi:
-                    total = _operand(f"grads[{piece.first}:{piece.last}]", grads[piece.first : piece.last])
+                    total = own_operand(f"grads[{piece.first}:{piece.last}]", grads[piece.first : piece.last])
                     plan.update(_Arrival(self._hop, number), total)
-            return
-        whole = _operand("all gradients", rows)
-        shards, nodes = ([_operand("scratch", array) for array in arrays] for arrays in (self._scratch, self._of_nodes))
+            return grads[lo:hi]
+        whole = own_operand("all gradients", rows)
+        shards, nodes = (
+            [own_operand("scratch", array) for array in arrays] for arrays in (self._scratch, self._of_nodes)
+        )
         for piece in self.pieces(lo, hi):
             for first, last, made in divided(*piece, self._made):
-                total = _operand(f"grads[{first}:{last}]", grads[first:last])
+                total = own_operand(f"grads[{first}:{last}]", grads[first:last])
                 plan.update(self._kernel, total, whole, first, *(nodes if made else shards))
+        return grads[lo:hi]
 
     def _bind(self, grads):
         """The node's rows of gradients as one matrix; and the kernel that sums them, with its scratch."""
@@ -264,9 +289,3 @@ def slices(total, count, cuts=None):
             places = [0] + [middle] * (count - 1)
     places = [0, *places[1:], total]
     return list(zip(places, places[1:], strict=False))
-
-
-def _operand(label, array):
-    operand = Operand(label, array.shape, "slots", array.dtype.name)
-    operand.array = array
-    return operand

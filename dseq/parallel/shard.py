@@ -55,6 +55,7 @@ class Division:
         self.strict = shards is not None
         self.shards = shards if self.strict else size
         self.first, self.last = self.held_by(rank)
+        self._known = None, None  # a number of rows, and this rank's
 
     def held_by(self, rank: int) -> tuple[int, int]:
         """The shards [first, last) that a rank holds."""
@@ -71,8 +72,12 @@ class Division:
             count: Rows of the batch.
             rank: Which rank, this one if None.
         """
-        first, last = (self.first, self.last) if rank is None else self.held_by(rank)
-        return shard(count, first, self.shards)[0], shard(count, last - 1, self.shards)[1]
+        if rank is not None:
+            first, last = self.held_by(rank)
+            return shard(count, first, self.shards)[0], shard(count, last - 1, self.shards)[1]
+        if self._known[0] != count:
+            self._known = count, self.rows(count, self.rank)
+        return self._known[1]
 
     def cuts(self, count: int) -> list[int]:
         """Where each of this rank's shards begins among this rank's rows of a batch, and the end of the last.

@@ -34,9 +34,10 @@ def bind(model, plan, trainable, world, division) -> tuple:
         chosen.expect_sums(parameters.ranges(plan.summed))
         whole, total = optimizer.needs_whole_weights, parameters.trainable_size
         cuts = [lo for lo, _ in parameters.bounds] + [total]
+        chosen.factor(plan, parameters, optimizer)
         for lo, hi in chosen.pieces(*chosen.owned(total, cuts if whole else None), whole):
-            chosen.gather(plan, parameters.grads, lo, hi)
-            optimizer.lower(plan, parameters.params, parameters.grads, lo, hi, chosen.exchange)
+            gradients = chosen.gather(plan, parameters.grads, lo, hi)
+            optimizer.lower(plan, parameters.params, parameters.grads, lo, hi, chosen.exchange, gradients)
         return chosen, parameters, slots
 
     exchange = getattr(current.get(), "exchange", None)

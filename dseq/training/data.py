@@ -104,14 +104,15 @@ class Feed:
             lo: First position in `order`.
             hi: Position behind the last.
         """
+        chosen = None if order is None else order[lo:hi]
         for label, array in self._arrays.items():
             block = step.input(label)
             if order is None:
                 block[...] = array[lo:hi].reshape(block.shape)
             elif JIT:
-                gather_rows(block.reshape(hi - lo, array.shape[1]), array, order[lo:hi])
+                gather_rows(block if block.ndim == 2 else block.reshape(hi - lo, array.shape[1]), array, chosen)
             else:
-                block[...] = array[order[lo:hi]].reshape(block.shape)
+                block[...] = array[chosen].reshape(block.shape)
         for label in self._mapped:
             block = step.input(label)
             block[...] = self.rows(label, order, lo, hi).reshape(block.shape)

@@ -343,12 +343,12 @@ class Training(Parting, Scored):
         if not self._recalled:
             self.recall()
         optimizer = self.model.optimizer
+        self.engine.expect(hi - lo)
         scale = 1.0 if self.plan.penalties else optimizer.loss_scale  # the gradients of penalties are not scaled
         if scale != self.loss_scale:
             self.loss_scale, self._scaled_for = scale, None
         self._scale(feed, order, lo, hi)
-        self.step.clocks[:, STEP] = optimizer.step_count
-        self._feed, batch = feed, (feed, order, lo, hi)
+        self.step.clocks[:, STEP], self._feed, batch = optimizer.step_count, feed, (feed, order, lo, hi)
         self.step_together(batch) if self._apart is None else self._apart.step(hi - lo, batch)
 
     def step_together(self, batch) -> None:

@@ -55,6 +55,7 @@ def update_of(session):
     parameters.grads[:] = 0  # sums take the place of gradients: others would grow without end
 
     def run():
+        session.engine.expect(1 << 40)  # rows, so many that gradients are summed, not made of rows
         session.engine.reduce(parameters.grads, parameters.trainable_size)
         optimizer.begin_step(1.0)
         session.step.update()

@@ -47,6 +47,13 @@ def test_whatever_scripts_do(ranks, engine, per_node, one_rank, tmp_path):
     compare(results("engine", ranks, tmp_path, env), one_rank("engine"), 2e-5)
 
 
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_gradients_made_of_the_rows_of_all_ranks(ranks, one_rank, tmp_path):
+    found, expected = results("factors", ranks, tmp_path, NODE), one_rank("factors")
+    compare(found, expected, 1e-4)
+    assert (found["exact/0"] == expected["exact/0"]).all()
+
+
 def test_several_nodes():
     done = run([PROGRAMS / "nodes.py"], 5, timeout=120, env={"DSEQ_NODE_RANKS": 2})
     assert done.returncode == 0 and "nodes agree" in done.stdout, done.stdout + done.stderr
@@ -152,7 +159,8 @@ def test_there_is_one_copy_of_parameters_and_slots(program):
     assert all(abs(memory - 3 * size) < 0.15 * size for memory in kept.values()), (kept, size)
     for ranks in (2, 4):  # what each rank of flat has of its own: parameters, two slots, gradients
         saved = found[ranks, "flat"][0] - found[ranks, "node"][0]
-        assert abs(saved - 4 * size * ranks) < 0.3 * size * ranks, (found, size)
+        # A piece of gradients and the code of kernels that flat has no need of go off: 2 MB of 32.
+        assert abs(saved - 4 * size * ranks) < 0.4 * size * ranks, (found, size)
 
 
 def test_memory_is_given_back(program):
