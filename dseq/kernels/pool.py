@@ -28,6 +28,10 @@ def max_forward(y, x, kd, kh, kw, sd, sh, sw, bd, bh, bw):
                 for s in range(y.shape[3]):
                     s0, s1 = _reach(s, sw, bw, kw, x.shape[3])
                     out, first = y[i, z, r, s], x[i, z0, r0, s0]
+                    if z1 - z0 == 1 and r1 - r0 == 2 and s1 - s0 == 2:
+                        upper, lower = x[i, z0, r0], x[i, z0, r0 + 1]
+                        _largest_of_four(out, first, upper[s0 + 1], lower[s0], lower[s0 + 1])
+                        continue
                     for j in range(out.size):
                         out[j] = first[j]
                     for p in range(z0, z1):
@@ -37,6 +41,15 @@ def max_forward(y, x, kd, kh, kw, sd, sh, sw, bd, bh, bw):
                                 for j in range(out.size):
                                     # A comparison with NaN is false, so that NaN stays once it is there.
                                     out[j] = out[j] if out[j] >= row[j] or out[j] != out[j] else row[j]
+
+
+@inlined
+def _largest_of_four(out, a, b, c, d):
+    """The usual window in one loop: beginning and ending loops takes most of the time where channels are few."""
+    for j in range(out.size):
+        largest = a[j] if a[j] >= b[j] or a[j] != a[j] else b[j]
+        largest = largest if largest >= c[j] or largest != largest else c[j]
+        out[j] = largest if largest >= d[j] or largest != largest else d[j]
 
 
 @kernel
@@ -50,13 +63,14 @@ def max_backward(dx, dy, y, x, kd, kh, kw, sd, sh, sw, bd, bh, bw, activation):
 
 @kernel
 def max_write(dx, dy, y, x, kd, kh, kw, sd, sh, sw, bd, bh, bw, activation):
-    # the same where dx holds nothing yet; windows that lie side by side leave nothing out
+    # the same where dx holds nothing yet; windows that do not overlap are written, zeros where they leave pixels out
     left, (od, oh, ow) = np.empty(y.shape[4], dy.dtype), y.shape[1:4]
+    writes = 1 if kd <= sd and kh <= sh and kw <= sw else 0
     tiles = kd == sd and kh == sh and kw == sw and od * kd == x.shape[1] and oh * kh == x.shape[2]
-    writes = 1 if tiles and ow * kw == x.shape[3] and bd + bh + bw == 0 else 0
+    whole = tiles and ow * kw == x.shape[3] and bd + bh + bw == 0
     for i in range(y.shape[0]):
         image = dx[i].reshape(dx[i].size)
-        if writes == 0:
+        if not whole:
             for j in range(image.size):
                 image[j] = 0
         _max_gradient(dx[i], dy[i], y[i], x[i], left, kd, kh, kw, sd, sh, sw, bd, bh, bw, activation, writes)
@@ -89,6 +103,9 @@ def _max_gradient(dx, dy, y, x, left, kd, kh, kw, sd, sh, sw, bd, bh, bw, activa
             for s in range(y.shape[2]):
                 s0, s1 = _reach(s, sw, bw, kw, x.shape[2])
                 largest, given = y[z, r, s], dy[z, r, s]
+                if writes == 1 and z1 - z0 == 1 and r1 - r0 == 2 and s1 - s0 == 2:
+                    _write_four(dx[z0], given, largest, x[z0], r0, s0, bottom, top)
+                    continue
                 if activation == NONE:
                     for j in range(left.size):
                         left[j] = given[j]
@@ -107,6 +124,29 @@ def _max_gradient(dx, dy, y, x, left, kd, kh, kw, sd, sh, sw, bd, bh, bw, activa
                                 for j in range(left.size):
                                     target[j] += left[j] if row[j] == largest[j] else zero
                                     left[j] = zero if row[j] == largest[j] else left[j]
+
+
+@inlined
+def _write_four(dx, dy, y, x, r, s, bottom, top):
+    """The gradient in the usual window, that of pixels (r, s) to (r + 1, s + 1): one loop for each of them."""
+    zero = dy.dtype.type(0)
+    a, b, c, d = x[r, s], x[r, s + 1], x[r + 1, s], x[r + 1, s + 1]
+    to = dx[r, s]
+    for j in range(to.size):
+        given = zero if (y[j] <= bottom) | (y[j] >= top) else dy[j]
+        to[j] = given if a[j] == y[j] else zero
+    to = dx[r, s + 1]
+    for j in range(to.size):
+        given = zero if (y[j] <= bottom) | (y[j] >= top) else dy[j]
+        to[j] = given if (b[j] == y[j]) & (a[j] != y[j]) else zero
+    to = dx[r + 1, s]
+    for j in range(to.size):
+        given = zero if (y[j] <= bottom) | (y[j] >= top) else dy[j]
+        to[j] = given if (c[j] == y[j]) & (a[j] != y[j]) & (b[j] != y[j]) else zero
+    to = dx[r + 1, s + 1]
+    for j in range(to.size):
+        given = zero if (y[j] <= bottom) | (y[j] >= top) else dy[j]
+        to[j] = given if (d[j] == y[j]) & (a[j] != y[j]) & (b[j] != y[j]) & (c[j] != y[j]) else zero
 
 
 @kernel
