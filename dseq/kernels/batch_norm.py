@@ -18,6 +18,7 @@ from numpy import float64
 
 from dseq.kernels.base import inlined, kernel
 from dseq.kernels.epilogue import NONE, bounds
+from dseq.kernels.frame import zero_frame
 from dseq.kernels.moments import row_sum
 
 
@@ -66,9 +67,7 @@ def normalize_padded(y, x, table, before_d, before_h, before_w, activation):
     # y (n, d', h', w', c) zeros but for the result in its middle, x (n, d, h, w, c), table (3, width)
     n, d, h, w, c = x.shape
     for i in range(n):
-        whole = y[i].reshape(y[i].size)
-        for j in range(whole.size):
-            whole[j] = 0
+        zero_frame(y[i], before_d, before_h, before_w, d, h, w)
         for z in range(d):
             for r in range(h):
                 row = y[i, before_d + z, before_h + r].reshape(y.shape[3] * c)[before_w * c : (before_w + w) * c]
@@ -98,35 +97,33 @@ def column_slopes(sums, dy, x, table, batch, scratch, activation):
     for j in range(width):
         plain[j] = 0.0
         along[j] = 0.0
-    if activation == NONE:
-        pairs = x.size // (2 * width) * 2 * width
-        for first in range(0, pairs, 2 * width):
-            second, third = first + width, first + 2 * width
-            a, b = flat_dy[first:second], flat_dy[second:third]
-            p, q = flat_x[first:second], flat_x[second:third]
-            for j in range(width):
-                plain[j] += float64(a[j]) + float64(b[j])
-            for j in range(width):
-                along[j] += float64(a[j]) * float64(p[j] - mean[j]) + float64(b[j]) * float64(q[j] - mean[j])
-        for first in range(pairs, x.size, width):
-            a, p = flat_dy[first : first + width], flat_x[first : first + width]
-            for j in range(a.size):
-                plain[j] += float64(a[j])
-            for j in range(a.size):
-                along[j] += float64(a[j]) * float64(p[j] - mean[j])
-    else:
-        zero = table.dtype.type(0)
-        factor, shift, inside = table[1], table[2], np.empty(width, table.dtype)
-        bottom, top = bounds(table, activation)
-        for first in range(0, x.size, width):
-            a, p = flat_dy[first : first + width], flat_x[first : first + width]
-            for j in range(a.size):
-                value = (p[j] - mean[j]) * factor[j] + shift[j]
-                inside[j] = zero if value <= bottom or value >= top else a[j]
-            for j in range(a.size):
-                plain[j] += float64(inside[j])
-            for j in range(a.size):
-                along[j] += float64(inside[j]) * float64(p[j] - mean[j])
+    fours = x.size // (4 * width) * 4 * width
+    inside, part = np.empty((4, width), table.dtype), np.empty(width, table.dtype)
+    passed, second, third, fourth = inside[0], inside[1], inside[2], inside[3]
+    bottom, top = bounds(table, activation)
+    factor, shift = table[1], table[2]
+    # Four numbers make one of their type before they are added in float64: conversions take most of the time.
+    for first in range(0, fours, 4 * width):
+        last = first + 4 * width
+        a, b = flat_dy[first : first + width], flat_dy[first + width : first + 2 * width]
+        d, e = flat_dy[last - 2 * width : last - width], flat_dy[last - width : last]
+        p, q = flat_x[first : first + width], flat_x[first + width : first + 2 * width]
+        r, s = flat_x[last - 2 * width : last - width], flat_x[last - width : last]
+        if activation != NONE:
+            _pass(passed, a, p, mean, factor, shift, bottom, top)
+            _pass(second, b, q, mean, factor, shift, bottom, top)
+            _pass(third, d, r, mean, factor, shift, bottom, top)
+            _pass(fourth, e, s, mean, factor, shift, bottom, top)
+            _add_four(plain, along, part, passed, second, third, fourth, p, q, r, s, mean)
+        else:
+            _add_four(plain, along, part, a, b, d, e, p, q, r, s, mean)
+    for first in range(fours, x.size, width):
+        a, p = flat_dy[first : first + width], flat_x[first : first + width]
+        _pass(passed[: a.size], a, p, mean, factor, shift, bottom, top)
+        for j in range(a.size):
+            plain[j] += float64(passed[j])
+        for j in range(a.size):
+            along[j] += float64(passed[j] * (p[j] - mean[j]))
     for j in range(2 * c):
         sums[j] = 0.0
     for k in range(width // c):
@@ -135,6 +132,26 @@ def column_slopes(sums, dy, x, table, batch, scratch, activation):
             sums[c + j] += along[k * c + j]
     for j in range(c):
         sums[c + j] = (sums[c + j] - (batch[j] - mean[j]) * sums[j]) * batch[2 * c + j]
+
+
+@inlined
+def _pass(to, dy, x, mean, factor, shift, bottom, top):
+    """What of dy passes the activation of the normalised x."""
+    zero = to.dtype.type(0)
+    for j in range(to.size):
+        value = (x[j] - mean[j]) * factor[j] + shift[j]
+        to[j] = zero if value <= bottom or value >= top else dy[j]
+
+
+@inlined
+def _add_four(plain, along, part, a, b, d, e, p, q, r, s, mean):
+    """Adds four rows a, b, d, e of slopes to `plain`, and times the deviations of p, q, r, s to `along`."""
+    for j in range(plain.size):
+        plain[j] += float64((a[j] + b[j]) + (d[j] + e[j]))
+    for j in range(part.size):
+        part[j] = a[j] * (p[j] - mean[j]) + b[j] * (q[j] - mean[j])
+    for j in range(along.size):
+        along[j] += float64(part[j] + (d[j] * (r[j] - mean[j]) + e[j] * (s[j] - mean[j])))
 
 
 @kernel

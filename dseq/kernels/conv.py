@@ -1,8 +1,9 @@
 """Convolutions in one, two and three dimensions on the register tile, without gathering windows (im2col).
 
 Arrays are channels-last, images as (n, depth, height, width, channels); fewer dimensions have sizes of 1. The input
-is padded beforehand, so that every window lies inside. For one row of the kernel the window (width, channels) is
-contiguous: a run of `dseq.kernels.gemm.contract`. With dilation or groups a run is the channels of one group.
+is padded beforehand, so that every window lies inside; its gradient is that of the image without the margins, which
+`before` counts on each axis. For one row of the kernel the window (width, channels) is contiguous: a run of
+`dseq.kernels.gemm.contract`. With dilation or groups a run is the channels of one group.
 
     forward            rows are output pixels of all images      runs are rows of the kernel
     kernel's gradient  rows are taps and channels                runs are rows of output pixels
@@ -17,11 +18,13 @@ import numpy as np
 
 from dseq.kernels.base import JIT, kernel
 from dseq.kernels.epilogue import activate
+from dseq.kernels.frame import zero_frame
 from dseq.kernels.gemm import ITSELF, linked_contract, operand_of
 from dseq.kernels.vector import size_of
 
 MANY = 128  # filters that are enough for a product of each tap
 LARGE = 1 << 20  # bytes of taps that do not stay in L2 while they are read for each class of pixels
+SQUARE = 64  # rows and columns that are turned at once: as they lie in memory they fall into few lines of a cache
 BLOCK = 2048  # output pixels after which the next group's turn is, so that x stays in a cache
 
 
@@ -130,12 +133,18 @@ def conv_transpose_kernel(wt, w):
     kd, kh, kw, c, o = w.shape
     taps = kd * kh * kw
     source, target = w.reshape(taps, c, o), wt.reshape(taps, o, c)
+    near = np.empty((SQUARE, SQUARE), w.dtype)
     for p in range(taps):
-        for j0 in range(0, o, 16):
-            for i in range(c):
-                row = source[p, i]
-                for j in range(j0, min(j0 + 16, o)):
-                    target[taps - 1 - p, j, i] = row[j]
+        for j0 in range(0, o, SQUARE):
+            for i0 in range(0, c, SQUARE):
+                for i in range(i0, min(i0 + SQUARE, c)):
+                    row, to = source[p, i, j0 : min(j0 + SQUARE, o)], near[i - i0]
+                    for j in range(row.size):
+                        to[j] = row[j]
+                for j in range(j0, min(j0 + SQUARE, o)):
+                    to, column = target[taps - 1 - p, j, i0 : min(i0 + SQUARE, c)], j - j0
+                    for i in range(to.size):
+                        to[i] = near[i, column]
 
 
 @kernel
@@ -151,15 +160,15 @@ def taps_of(at, size, outputs, stride, dilation, step):
 
 
 @kernel
-def class_of(at, end, size, outputs, stride, dilation):
+def class_of(at, begin, end, size, outputs, stride, dilation):
     # Taps that reach the place `at` on an axis: the first, how many, each so many after the one before; and the number
-    # of places at, at + stride, .. that the same taps reach, 0 if `at` is not the first of them.
+    # of places at, at + stride, .. < end that the same taps reach, 0 if `at` is not the first of them from `begin` on.
     step, rest = stride, dilation
     while rest != 0:
         step, rest = rest, step % rest
     step = stride // step
     first, last = taps_of(at, size, outputs, stride, dilation, step)
-    if at >= stride and taps_of(at - stride, size, outputs, stride, dilation, step) == (first, last):
+    if at >= begin + stride and taps_of(at - stride, size, outputs, stride, dilation, step) == (first, last):
         return first, 0, step, 0
     count = 1
     while at + count * stride < end:
@@ -170,8 +179,17 @@ def class_of(at, end, size, outputs, stride, dilation):
 
 
 @kernel
-def input_gradient_by_taps(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, start):
-    # One product for each tap, added where it reaches: the taps are read once, however few pixels there are.
+def reached_by(offset, size, outputs):
+    # Outputs whose tap meets an image of `size` pixels, that of output 0 at pixel `offset`: the first such pixel, the
+    # first output, and how many
+    first = max(0, -offset)
+    return first + offset, first, max(0, min(outputs, size - offset) - first)
+
+
+@kernel
+def input_gradient_by_taps(dx, dy, wt, dd, dh, dw, groups, bd, bh, bw, start):
+    # One product for each tap, added where it reaches: the taps are read once, however few pixels there are. Strides
+    # are 1.
     n, od, oh, ow, o = dy.shape
     _, d, h, wide, c = dx.shape
     kd, kh, kw, _, cg = wt.shape
@@ -187,26 +205,32 @@ def input_gradient_by_taps(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, start):
         for tap in range(kd * kh * kw):
             rest, t = divmod(tap, kw)
             p, q = divmod(rest, kh)
-            first = ((kd - 1 - p) * dd * h + (kh - 1 - q) * dh) * wide + (kw - 1 - t) * dw
+            z, z0, nz = reached_by((kd - 1 - p) * dd - bd, d, od)
+            r, r0, nr = reached_by((kh - 1 - q) * dh - bh, h, oh)
+            s, s0, ns = reached_by((kw - 1 - t) * dw - bw, wide, ow)
+            if nz * nr * ns == 0:
+                continue
+            first, source = (z * h + r) * wide + s, (z0 * oh + r0) * ow + s0
             for g in range(groups):
                 linked_contract(
-                    dx, (to + size * (i * image + first * c + g * cg), given + size * (i * pixels * o + g * og),
+                    dx, (to + size * (i * image + first * c + g * cg),
+                         given + size * ((i * pixels + source) * o + g * og),
                          taps + size * (tap * o + g * og) * cg, ITSELF,
-                         min(block, n - i), od, oh, ow,
-                         image, sd * h * wide * c, sh * wide * c, sw * c,
+                         min(block, n - i), nz, nr, ns,
+                         image, h * wide * c, wide * c, c,
                          pixels * o, oh * ow * o, ow * o, o,
                          1, 1, 1, 0, 0, 0, 0, 0, 0, og, 1, cg, 0, cg, 0),
                 )  # fmt: skip
 
 
 @kernel
-def input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, start):
+def input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, bd, bh, bw, start):
     # Input pixels that the same taps reach make a class, evenly spread along each axis: one product each.
     n, od, oh, ow, o = dy.shape
     _, d, h, wide, c = dx.shape
     kd, kh, kw, _, cg = wt.shape
     if sd * sh * sw == 1 and kd * kh * kw > 1 and o // groups >= MANY and wt.size * size_of(dx) > LARGE:
-        input_gradient_by_taps(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, start)
+        input_gradient_by_taps(dx, dy, wt, dd, dh, dw, groups, bd, bh, bw, start)
         return
     size = size_of(dx)
     to, given, taps = operand_of(dx, dx), operand_of(dx, dy), operand_of(dx, wt)
@@ -214,19 +238,22 @@ def input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, start):
     block = samples_at_once(n, pixels, groups)
     for i in range(0, n, block):
         for z in range(d):
-            p, n_p, p_step, nz = class_of(z, d, kd, od, sd, dd)
+            p, n_p, p_step, nz = class_of(z + bd, bd, d + bd, kd, od, sd, dd)
             p += max(n_p - 1, 0) * p_step  # the last of them
             for r in range(h):
-                q, nq, q_step, nr = class_of(r, h, kh, oh, sh, dh)
+                q, nq, q_step, nr = class_of(r + bh, bh, h + bh, kh, oh, sh, dh)
                 q += max(nq - 1, 0) * q_step  # the last of them
+                if nz * nr == 0:
+                    continue
                 for s in range(wide):
-                    t, nt, t_step, ns = class_of(s, wide, kw, ow, sw, dw)
+                    t, nt, t_step, ns = class_of(s + bw, bw, wide + bw, kw, ow, sw, dw)
                     t += max(nt - 1, 0) * t_step  # the last of them
-                    if nz * nr * ns == 0:
+                    if ns == 0:
                         continue
                     first, tap = 0, 0
                     if n_p * nq * nt != 0:
-                        first = (((z - p * dd) // sd) * oh + (r - q * dh) // sh) * ow + (s - t * dw) // sw
+                        first = ((z + bd - p * dd) // sd) * oh + (r + bh - q * dh) // sh
+                        first = first * ow + (s + bw - t * dw) // sw
                         tap = ((kd - 1 - p) * kh + kh - 1 - q) * kw + kw - 1 - t
                     for g in range(groups):
                         linked_contract(
@@ -244,25 +271,35 @@ def input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, start):
 
 
 @kernel
-def conv_backward_input(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups):
-    # dx (n, d, h, w, c) padded, dy (n, od, oh, ow, o), wt as conv_transpose_kernel makes it
+def conv_backward_input(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, bd, bh, bw):
+    # dx (n, d, h, w, c), so far behind the first windows' beginning, dy (n, od, oh, ow, o), wt as
+    # conv_transpose_kernel makes it
     if JIT:
-        input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, ITSELF)
+        input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, bd, bh, bw, ITSELF)
     else:
-        taps = wt[::-1, ::-1, ::-1]
-        for place, window in windows(dx, taps, dy.shape, (sd, sh, sw), (dd, dh, dw)):
+        strides, dilations, before, taps = (sd, sh, sw), (dd, dh, dw), (bd, bh, bw), wt[::-1, ::-1, ::-1]
+        ends = [
+            max(first + size, (outputs - 1) * stride + (window - 1) * dilation + 1)
+            for first, size, outputs, stride, window, dilation in zip(
+                before, dx.shape[1:4], dy.shape[1:4], strides, wt.shape, dilations, strict=False
+            )
+        ]
+        padded = np.zeros((dx.shape[0], *ends, dx.shape[4]), dx.dtype)
+        for place, window in windows(padded, taps, dy.shape, strides, dilations):
             for outer, inner in channels(np.swapaxes(taps, 3, 4), groups):
                 window[..., outer] += dy[..., inner] @ taps[place][inner]
+        d, h, w = dx.shape[1:4]
+        dx += padded[:, bd : bd + d, bh : bh + h, bw : bw + w]
 
 
 @kernel
-def conv_write_input(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups):
+def conv_write_input(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, bd, bh, bw):
     # as conv_backward_input, but dx is written
     if JIT:
-        input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, 0)
+        input_gradient(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, bd, bh, bw, 0)
     else:
         dx[...] = 0
-        conv_backward_input(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups)
+        conv_backward_input(dx, dy, wt, sd, sh, sw, dd, dh, dw, groups, bd, bh, bw)
 
 
 def windows(x, w, shape, strides, dilations):
@@ -288,38 +325,10 @@ def pad_forward(y, x, before_d, before_h, before_w):
     # y (n, d', h', w', c) zeros but for x (n, d, h, w, c) in its middle
     n, d, h, w, c = x.shape
     for i in range(n):
-        whole = y[i].reshape(y[i].size)
-        for j in range(whole.size):
-            whole[j] = 0
+        zero_frame(y[i], before_d, before_h, before_w, d, h, w)
         for z in range(d):
             for r in range(h):
                 row = y[i, before_d + z, before_h + r].reshape(y.shape[3] * c)[before_w * c : (before_w + w) * c]
                 source = x[i, z, r].reshape(w * c)
                 for j in range(w * c):
                     row[j] = source[j]
-
-
-@kernel
-def pad_backward(dx, dy, before_d, before_h, before_w):
-    # dx (n, d, h, w, c), dy (n, d', h', w', c)
-    n, d, h, w, c = dx.shape
-    for i in range(n):
-        for z in range(d):
-            for r in range(h):
-                row = dy[i, before_d + z, before_h + r].reshape(dy.shape[3] * c)[before_w * c : (before_w + w) * c]
-                target = dx[i, z, r].reshape(w * c)
-                for j in range(w * c):
-                    target[j] += row[j]
-
-
-@kernel
-def pad_write(dx, dy, before_d, before_h, before_w):
-    # as pad_backward, but dx is written
-    n, d, h, w, c = dx.shape
-    for i in range(n):
-        for z in range(d):
-            for r in range(h):
-                row = dy[i, before_d + z, before_h + r].reshape(dy.shape[3] * c)[before_w * c : (before_w + w) * c]
-                target = dx[i, z, r].reshape(w * c)
-                for j in range(w * c):
-                    target[j] = row[j]

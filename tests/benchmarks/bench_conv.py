@@ -122,7 +122,7 @@ def calls_of(n, h, w, c, k, o, s):
     runs = (
         lambda: conv_forward(y, x, taps, None, *how, 0),
         lambda: conv_write_kernel(dw, x, dy, *how),
-        lambda: conv_write_input(dx, dy, turned, *how),
+        lambda: conv_write_input(dx, dy, turned, *how, 0, 0, 0),
     )
     return dict(zip(FORMS, runs, strict=True)), 2 * y.size * k * k * c
 

@@ -15,11 +15,10 @@ from dseq.kernels.conv import (
     conv_transpose_kernel,
     conv_write_input,
     conv_write_kernel,
-    pad_backward,
     pad_forward,
 )
 from dseq.kernels.epilogue import RELU6
-from dseq.kernels.pool import max_backward, max_forward, mean_backward, mean_forward
+from dseq.kernels.pool import max_backward, max_forward, max_write, mean_backward, mean_forward
 from dseq.kernels.vector import FEATURES, ON_ARM
 
 # image, kernel, strides, dilations, groups, channels, filters
@@ -97,13 +96,20 @@ def test_forward_and_gradients(case, dtype):
     conv_transpose_kernel(turned, w)
     np.testing.assert_array_equal(turned, np.swapaxes(w, 3, 4)[::-1, ::-1, ::-1])
     dx, expected = x.copy(), wide[0].copy()
-    conv_backward_input(dx, dy, turned, *how)
+    conv_backward_input(dx, dy, turned, *how, 0, 0, 0)
     for a, b, out in pairs(expected, wide[1], wide[2], strides, dilations, groups):
         a += out @ b.T
     close(dx, expected, dtype, terms)
     dx[...] = np.nan
-    conv_write_input(dx, dy, turned, *how)
+    conv_write_input(dx, dy, turned, *how, 0, 0, 0)
     close(dx, expected - wide[0], dtype, terms)
+    before = [min(1, n - 1) for n in x.shape[1:4]]  # the image without a margin all around
+    inside = (slice(None), *(slice(b, max(b + 1, n - 1)) for b, n in zip(before, x.shape[1:4], strict=True)))
+    image = np.full_like(np.ascontiguousarray(x[inside]), np.nan)
+    conv_write_input(image, dy, turned, *how, *before)
+    close(image, (expected - wide[0])[inside], dtype, terms)
+    conv_backward_input(image, dy, turned, *how, *before)
+    close(image, 2 * (expected - wide[0])[inside], dtype, 2 * terms)
 
 
 @pytest.mark.skipif(not JIT, reason="BLAS's bits depend on the number of rows")
@@ -147,9 +153,6 @@ def test_padding():
     y = np.full((2, 1, 5, 5, 2), np.nan, "float32")
     pad_forward(y, x, 0, 1, 2)
     np.testing.assert_array_equal(y, np.pad(x, ((0, 0), (0, 0), (1, 2), (2, 0), (0, 0))))
-    dx = x.copy()
-    pad_backward(dx, y, 0, 1, 2)
-    np.testing.assert_array_equal(dx, 2 * x)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +184,13 @@ def test_pools_against_loops(where):
         expected_max[(slice(None), *inside)] += chosen.reshape(part.shape)
         expected_mean[(slice(None), *inside)] += (given / rows.shape[1])[:, None, None, None]
     np.testing.assert_allclose(dx_max, expected_max, atol=1e-13)
+    dx_max[...] = np.nan
+    max_write(dx_max, dy, largest, x, *where, 0)
+    np.testing.assert_allclose(dx_max, expected_max, atol=1e-13)
+    max_write(dx_max, dy, np.maximum(largest, 0), np.maximum(x, 0), *where, RELU6)  # as if relu6 had made them
+    if window[0] * window[1] * window[2] == 4:
+        inside = (x > 0) & (x < 6)
+        np.testing.assert_allclose(dx_max, np.where(inside, expected_max, 0), atol=1e-13)
     np.testing.assert_allclose(dx_mean, expected_mean, atol=1e-13)
 
 

@@ -10,9 +10,7 @@ from dseq.kernels.conv import (
     conv_transpose_kernel,
     conv_write_input,
     conv_write_kernel,
-    pad_backward,
     pad_forward,
-    pad_write,
 )
 from dseq.kernels.dense import dense_backward_bias
 from dseq.layers.convolutional.geometry import data_format as data_format_of
@@ -167,38 +165,25 @@ class BaseConv(Layer):
     def _convolve(self, plan, x):
         *sizes, channels = x.shape
         outputs = [output_size(*axis, self.padding) for axis in self._windows(sizes)]
-        padded = pad(plan, x, [margins(*axis, self.padding) for axis in self._windows(sizes)])
+        sides = [margins(*axis, self.padding) for axis in self._windows(sizes)]
+        before = full([first for first, _ in sides], 0)
+        padded = x
+        if any(map(sum, sides)):
+            shape = [n + sum(two) for n, two in zip(sizes, sides, strict=True)]
+            padded = plan.value("padded", (*shape, channels), plan.dtype)
+            plan.forward(pad_forward, image(padded), image(x), *before)
         y = plan.value("y", (*outputs, self.filters))
         w, b = image(self.kernel, 2), self.bias
         how = *full(self.strides), *full(self.dilation_rate), self.groups
         plan.forward(conv_forward, image(y), image(padded), w, b, *how, 0)
-        if padded.grad is not None:
+        if x.grad is not None:
             turned = plan.value(
                 "turned", (prod(self.kernel_size) * self.filters, channels // self.groups), plan.dtype, True
             )
             turned = turned.reshape((*w.shape[:3], self.filters, channels // self.groups))
-            plan.backward(conv_backward_input, image(padded.grad), image(y.grad), turned, *how, first=conv_write_input)
+            where = *how, *before
+            plan.backward(conv_backward_input, image(x.grad), image(y.grad), turned, *where, first=conv_write_input)
             plan.backward(conv_transpose_kernel, turned, w)
         plan.backward(conv_backward_kernel, w.grad, image(padded), image(y.grad), *how, first=conv_write_kernel)
         plan.backward(dense_backward_bias, None if b is None else b.grad, matrix(y.grad))
         return y
-
-
-def pad(plan, x, sides):
-    """Writes zeros around images into a plan; the operand itself if there are none to write.
-
-    Args:
-        plan: The plan.
-        x: Operand of images, channels last.
-        sides: `(before, behind)` for each dimension.
-    """
-    if not any(map(sum, sides)):
-        return x
-    sizes = [n + before + behind for n, (before, behind) in zip(x.shape, sides, strict=False)]
-    shape = (*sizes, x.shape[-1])
-    y = plan.value("padded", shape) if x.grad is not None else plan.value("padded", shape, plan.dtype)
-    before = full([before for before, _ in sides], 0)
-    plan.forward(pad_forward, image(y), image(x), *before)
-    if x.grad is not None:
-        plan.backward(pad_backward, image(x.grad), image(y.grad), *before, first=pad_write)
-    return y

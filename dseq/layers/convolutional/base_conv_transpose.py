@@ -180,7 +180,7 @@ class BaseConvTranspose(Layer):
         if b is not None:
             plan.forward(spread_forward, matrix(whole), b)
         kernel = conv_write_input if b is None else conv_backward_input
-        plan.forward(kernel, image(whole), image(x), turned, *how, 1)
+        plan.forward(kernel, image(whole), image(x), turned, *how, 1, 0, 0, 0)
         if x.grad is not None:
             spare = plan.value("spare", x.shape, plan.dtype)
             plan.backward(

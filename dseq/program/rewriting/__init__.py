@@ -10,6 +10,7 @@ from dseq.program.rewriting.draft import Draft
 from dseq.program.rewriting.epilogues import fuse_activations
 from dseq.program.rewriting.folding import fold_normalizations, hoist
 from dseq.program.rewriting.gradients import add_in_place, zero_late
+from dseq.program.rewriting.maxima import normalize_maxima
 from dseq.program.rewriting.normalizations import fuse_backward
 from dseq.program.rewriting.padding import normalize_into_margins, share_padding
 from dseq.program.rewriting.pooling import gate_pooling
@@ -22,6 +23,7 @@ REWRITES = {
     "activation": fuse_activations,
     "folding": fold_normalizations,
     "normalization": fuse_backward,
+    "maxima": normalize_maxima,
     "pooling": gate_pooling,
     "margins": normalize_into_margins,
     "gradients": add_in_place,
