@@ -48,7 +48,7 @@ def _program(lanes, chains):
     return str(module)
 
 
-def gigaflops(seconds=0.3):
+def gigaflops(seconds=0.3, clock=time.perf_counter):
     """The best rate seen in about `seconds`, in units of 1e9 operations per second; one FMA is two."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -62,9 +62,9 @@ def gigaflops(seconds=0.3):
         engine.finalize_object()
         run = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_int64)(engine.get_function_address("run"))
         while time.perf_counter() < end:
-            start = time.perf_counter()
+            start = clock()
             run(ROUNDS)
-            best = max(best, 2 * lanes * chains * ROUNDS / (time.perf_counter() - start) / 1e9)
+            best = max(best, 2 * lanes * chains * ROUNDS / (clock() - start) / 1e9)
     return best
 
 
