@@ -5,8 +5,10 @@ python tests/benchmarks/bench_convnets.py [names] [--torch PYTHON] [--tensorflow
 Each peer runs in an interpreter of its own, which may be of another environment, in whichever of its ways is fastest
 (PyTorch: channels_last or not, Adam fused or not; Keras on TensorFlow: XLA or not, one or several steps a call). All
 have one thread. Frameworks take turns; times are of the processor, as other programs may be running, and ratios are
-medians of those of the rounds. PyTorch's time for the small net depends on whether the C library gives freed memory back
-to the system: with `MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=10000000000` it never does. On several ranks the batch is the global one and times are by the clock on the wall.
+medians of those of the rounds. On several ranks the batch is the global one and times are by the clock on the wall.
+
+PyTorch's time for the small net depends on whether the C library gives freed memory back to the system: with
+`MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=10000000000` in the environment it never does.
 """
 
 import os
