@@ -329,3 +329,9 @@ def test_maxima_that_others_read_too():
 
     assert "normalize_max" in listing(model_of(twice), Training)
     check_same(twice, *rewriting.REWRITES)
+
+    def first(x):
+        return layers.Dense(4)(layers.Flatten()(layers.MaxPooling2D((2, 1))(layers.BatchNormalization()(x))))
+
+    assert "normalize_max" in listing(model_of(first), Training)
+    check_same(first, *rewriting.REWRITES)

@@ -29,7 +29,7 @@ def _join(draft, pool):
     _, x, table, activation = made.args
     if not draft.is_free(value) or not (covers(image) and covers(x) and covers(y)) or not _side_by_side(image, where):
         return
-    if draft.users(y.block)[0] is not pool or draft.writers(x.block)[-1].number > made.number:
+    if draft.users(y.block)[0] is not pool or any(c.number > made.number for c in draft.writers(x.block)):
         return
     slopes = _backward(draft, others[1:], made, y, activation) if len(others) > 1 else []
     if slopes is None:
