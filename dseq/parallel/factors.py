@@ -93,8 +93,7 @@ class Products:
         simple = not (optimizer.needs_whole_weights or optimizer.gradient_accumulation_steps)
         near = ranks == 1 and parameters.trainable_size * grads.itemsize < FAR
         self._all = _found(plan, parameters, ranks) if simple and plan.zeroes and not near else []
-        sizes = [hi - lo for product in self._all for lo, hi in product.pieces(product.start, product.stop)]
-        self._piece = aligned(max(sizes, default=0) * grads.itemsize).view(grads.dtype)
+        self._dtype = grads.dtype
 
     def __bool__(self):
         return bool(self._all)
@@ -105,8 +104,13 @@ class Products:
 
     def keep(self, lo, hi) -> None:
         """Says which slice [lo, hi) of the arena this rank updates."""
+        sizes = []
         for product in self._all:
             product.keep(self._rank, lo, hi)
+            first, last = max(lo, product.start), min(hi, product.stop)
+            if first < last:  # a part may be cut into fewer pieces, each larger than any of the whole
+                sizes += [stop - start for start, stop in product.pieces(first, last)]
+        self._piece = aligned(max(sizes, default=0) * self._dtype.itemsize).view(self._dtype)
 
     def expect(self, counts, grads) -> None:
         """Says that the numbers of samples will be others from the next step on.

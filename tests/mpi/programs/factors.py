@@ -63,6 +63,11 @@ def steps(inputs):
 sequences = rng.standard_normal((60, 384)).astype("f4")
 train("steps", steps, "rmsprop", (16, 60), data=sequences, labels=y[:60])
 
+# On two ranks the part that the first updates is one piece, larger than those that the whole would be cut into.
+wide = rng.standard_normal((24, 130)).astype("f4")
+uneven = dseq.Sequential([layers.Dense(1024, "relu", use_bias=False), layers.Dense(32), layers.Dense(16, "softmax")])
+train("uneven", uneven, dseq.optimizers.SGD(0.1), (24,), data=wide, labels=y[:24], expected=2)
+
 # Nothing but a product, whose sum over rows is that of one rank to the bit.
 many = {"loss": "mse", "data": rng.standard_normal((70, 192)).astype("f4")}
 train("exact", layers.Dense(96, use_bias=False), dseq.optimizers.SGD(0.1), (32, 7), labels=x[:70], **many)
