@@ -24,6 +24,7 @@ from dseq.program.operand import Operand
 
 WORTH = 16384  # elements of a matrix from which it pays
 FAR = 1 << 20  # bytes of all gradients from which it pays on one rank
+SAMPLES = 8  # of each rank for which it must pay, where each makes several rows, all of which are kept until the update
 UNIT = 16  # columns are a multiple: all rows of a matrix begin at a line of the cache
 PIECE = 1 << 19  # bytes of gradients that are made and then used: with weights and slots they fit into L2
 MOST_PIECES = 256  # of one matrix: a plan stays short
@@ -179,7 +180,8 @@ def _found(plan, parameters, ranks):
         if columns % UNIT or rows * columns < WORTH or not _last(args[1:], calls[number + 1 :]):
             continue
         product = Product(args, starts[id(args[0].block.variable)], ranks)
-        if product.most:
+        each = args[1].rows_per_sample
+        if product.most >= (each if each == 1 else each * SAMPLES):
             found[id(args)] = product
     for number, (_, args, _) in enumerate(plan.backward_entries):
         if id(args) in found:
