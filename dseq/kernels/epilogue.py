@@ -4,7 +4,7 @@ NONE is code 0; a kernel with an argument `activation` takes one of these number
 gradient can be told from y, in `dseq.kernels.rectifier`: RELU's is `relu_backward`, RELU6's `clipped_line_backward`.
 """
 
-from numpy import inf
+from numpy import inf, nan
 
 from dseq.kernels.base import inlined, kernel
 
@@ -26,7 +26,10 @@ def activate(y, activation):
 
 @inlined
 def bounds(x, activation):
-    """Between which values an activation has the slope 1, in the type of array x; outside it is flat."""
-    bottom = x.dtype.type(0) if activation != NONE else x.dtype.type(-inf)
-    top = x.dtype.type(6) if activation == RELU6 else x.dtype.type(inf)
+    """Between which values an activation has the slope 1, in the type of array x; at them and outside it is flat.
+
+    Without one they are NaN: nothing compares with that, so that infinity has a slope too.
+    """
+    bottom = x.dtype.type(0) if activation != NONE else x.dtype.type(nan)
+    top = x.dtype.type(6) if activation == RELU6 else x.dtype.type(inf if activation != NONE else nan)
     return bottom, top
