@@ -1,4 +1,4 @@
-"""What the benchmarks train: three multilayer perceptrons, random data of MNIST's shape, and their exact operations."""
+"""What the benchmarks train: four multilayer perceptrons, random data of MNIST's shape, and their exact operations."""
 
 from dataclasses import dataclass, replace
 
@@ -31,9 +31,10 @@ NETWORKS = {
     "small": Network((784, 128, CLASSES), 0.0, 32),
     "large": Network((784, 512, 512, CLASSES), 0.0, 64),
     "dropout": Network((784, 512, 512, CLASSES), 0.2, 64),
+    "huge": Network((784, 2048, 2048, CLASSES), 0.0, 64),
 }
-# What several ranks train; the batch is the global one.
-RANKED = {name: replace(NETWORKS[name], batch=64) for name in ("small", "large")}
+# What several ranks train; the batch is the global one, as many rows for each of two ranks as above.
+RANKED = {name: replace(NETWORKS[name], batch=2 * NETWORKS[name].batch) for name in ("small", "large", "huge")}
 
 
 def data():
