@@ -24,7 +24,7 @@ from dseq.program.operand import Operand
 
 WORTH = 16384  # elements of a matrix from which it pays
 FAR = 1 << 20  # bytes of all gradients from which it pays on one rank
-SAMPLES = 8  # of each rank for which it must pay, where each makes several rows, all of which are kept until the update
+SAMPLES = 4  # of each rank for which it must pay, where each makes several rows, all of which are kept until the update
 UNIT = 16  # columns are a multiple: all rows of a matrix begin at a line of the cache
 PIECE = 1 << 19  # bytes of gradients that are made and then used: with weights and slots they fit into L2
 MOST_PIECES = 256  # of one matrix: a plan stays short

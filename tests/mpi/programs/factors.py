@@ -65,10 +65,10 @@ train("steps", steps, "rmsprop", (16, 60), data=sequences, labels=y[:60])
 
 
 def more_steps(inputs):  # of which so few samples would do that it does not pay: only the last layer's
-    return layers.Dense(16, "softmax")(layers.Flatten()(layers.Dense(192, "relu")(layers.Reshape((8, 96))(inputs))))
+    return layers.Dense(16, "softmax")(layers.Flatten()(layers.Dense(192, "relu")(layers.Reshape((16, 96))(inputs))))
 
 
-train("more steps", more_steps, "rmsprop", (16,), data=np.tile(sequences, 2), labels=y[:60])
+train("more steps", more_steps, "rmsprop", (16,), data=np.tile(sequences, 4), labels=y[:60])
 
 # On two ranks the part that the first updates is one piece, larger than those that the whole would be cut into.
 wide = rng.standard_normal((24, 130)).astype("f4")
