@@ -11,14 +11,13 @@ from numba.core import cgutils
 
 from dseq.kernels.base import JIT, kernel, primitive
 from dseq.kernels.gemm import AHEAD, PART, TWO, UNIT, multiply, operand_of
-from dseq.kernels.microkernel import Panel, broad_panel, wide_panel
+from dseq.kernels.microkernel import LINE, Panel, broad_panel, wide_panel
 from dseq.kernels.packing import copy_panel, scratch, words, zeros
 from dseq.kernels.tree import ADD_ABOVE, ADD_ONE, ADD_TWO, TAKE
 from dseq.kernels.vector import BROAD, BYTES, DEPTH, SHORTER, WIDE, Emitter, address_of, emits, word
 
 STRIP = 96  # rows of the result at a time in a panel as wide as the wide tile
 PLACE = STRIP * WIDE.vectors * BYTES  # bytes: what is added lies in L1, of 8 shards the rest of the stack in L2
-LINE = 64  # bytes that are fetched at once
 
 row_words, step_words = words(STRIP), words(DEPTH + AHEAD)
 
