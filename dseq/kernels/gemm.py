@@ -19,6 +19,9 @@ from dseq.kernels.vector import BROAD, BYTES, DEPTH, MASKED_LOADS, SHORTER, WIDE
 TWO = BROAD != WIDE
 UNIT = max(BROAD.rows[0], WIDE.rows[0])
 PART = 2112  # bytes of a column of A: times DEPTH it stays in an L2 of 1 MiB while the panels of B pass
+LARGE = 3 << 20  # bytes of C that no L2 holds
+KEPT = 1 << 19  # bytes of C that stay in L2 beside rows of A and a panel of B
+LEAST = 96  # rows of a part, or the panels of B would pass too often
 WORTH = 24  # rows from which a panel of B is copied
 AHEAD = 12  # steps along the inner axis that columns of A are fetched ahead
 FAR = 1 << 20  # bytes of C from which it is fetched ahead; below, the requests only take time
@@ -131,6 +134,8 @@ def contract(
     blocks = max(1, (k + deepest - 1) // deepest)
     piece = max(1, ((k + blocks - 1) // blocks + lanes - 1) // lanes * lanes)
     parts = max(1, (n * size + PART - 1) // PART)
+    if blocks > 3 and n * m * size > LARGE:  # a part of C stays in L2 from one piece to the next
+        parts = max(parts, min(n * m * size // KEPT, n // LEAST))
     part = max(1, ((n + parts - 1) // parts + UNIT - 1) // UNIT * UNIT)
     row_a, row_c, row_left, row_right = address_of(sources), address_of(targets), address_of(left), address_of(right)
     for i0 in range(0, n, part):
