@@ -53,7 +53,9 @@ def test_products_of_small_matrices(n, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n, k, m", [(1, 700, 1), (25, 513, 70), (540, 260, 45), (1070, 5, 33), (3, 257, 300)])
+@pytest.mark.parametrize(
+    "n, k, m", [(1, 700, 1), (25, 513, 70), (540, 260, 45), (1070, 5, 33), (3, 257, 300), (700, 590, 1210)]
+)
 def test_products_that_are_blocked(n, k, m, dtype):
     check_products(n, k, m, dtype)
 
