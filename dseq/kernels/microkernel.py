@@ -1,12 +1,12 @@
 """The register tile: C[i, j] = start[i, j] + sum over k of A[i, k] * B[k, j], written in LLVM.
 
-Rows of A and of C are addresses from tables: the rows of a tile lie anywhere. So do the places along the
-inner axis: one more table says how far each k is from the address of every row in A.
+Rows of A and of C are addresses from tables: the rows of a tile lie anywhere. So do the places along the inner axis:
+one more table says how far each k is from the address of every row in A.
 
-    dense forward        rows are samples, k are features                      B = w
-    dense, kernel grad   rows are columns of x, k are samples                  B = dy
-    convolution          rows are pixels, k are places and channels of a window    B = its taps
-    conv., kernel grad   rows are taps, k are output pixels                    B = dy
+    dense forward        rows are samples, k are features                       B = w
+    dense, kernel grad   rows are columns of x, k are samples                   B = dy
+    convolution          rows are pixels, k are places in a window, channels    B = its taps
+    conv., kernel grad   rows are taps, k are output pixels                     B = dy
 
 Every element of C is one chain of fused multiply-adds in one fixed order, whatever tile it falls into: neither the
 number of rows nor the blocking changes a bit. All distances are in bytes and run-time values.
