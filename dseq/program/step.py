@@ -343,9 +343,11 @@ class Step:
             self._require_done(self._run_turns(worker, first, last))
 
     def _run_turns(self, worker, first, last):
-        """Makes a worker's turns from one call up to another; returns the one that failed, -1 if none has."""
         starts = self._schedule.starts[worker]
-        first, last = starts[first], starts[last]
+        return self._take_turns(worker, starts[first], starts[last])
+
+    def _take_turns(self, worker, first, last):
+        """Takes a worker's turns; returns the one that failed, -1 if none has, and the worker."""
         if self.runner == "table":
             return call_table.run(self._tables[worker].table, first, last), worker
         self._call(self._bound[worker][first:last])
