@@ -23,6 +23,7 @@ class Operand:
         array: The memory of a block that has its own (weights, constants, slots); None for the others.
         copies: The memory of such a block for each shard that this rank holds, where shards must not share it.
         producer: The call that writes it, as (kernel, arguments).
+        brief: Whether each pass writes all of it before it reads any: its memory may be lent to others in between.
         mask: Operand of bytes that says which steps count, or None for all; its shape is that of the leading axes.
     """
 
@@ -36,6 +37,7 @@ class Operand:
         self.grad = None
         self.array = self.copies = None
         self.producer = None
+        self.brief = False
         self.mask = None
 
     @property

@@ -98,9 +98,14 @@ class Step:
         """Bytes per row before each block; values first, then gradients, which are zeroed as one piece."""
         arenas = ("activations", "activation_grads", "shared", "shared_grads")
         self._before, total = {}, dict.fromkeys(arenas, 0)
+        head = {id(a.block) for _, args in self.plan.head_calls for a in args if isinstance(a, Operand)}
+        brief = [block for block in self.plan.blocks if block.brief and id(block) not in head]
+        starts, total["shared"] = pack(self._lifetimes(brief, ()))
+        self._before |= {id(block): start for block, start in zip(brief, starts, strict=True)}
         for block in self.plan.blocks:
-            self._before[id(block)] = total[block.arena]
-            total[block.arena] += room(block)
+            if id(block) not in self._before:
+                self._before[id(block)] = total[block.arena]
+                total[block.arena] += room(block)
         self._packed = keep is not None
         if self._packed:  # values and gradients lie side by side, in one arena
             blocks = [block for block in self.plan.blocks if block.per_row]

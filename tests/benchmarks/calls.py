@@ -7,6 +7,11 @@ from math import prod
 import numpy as np
 
 PRODUCTS = {  # kernel: which argument's pixels and which argument's elements are multiplied for each row
+    "winograd_forward": (0, 2),
+    "winograd_backward_input": (1, 2),
+    "winograd_write_input": (1, 2),
+    "winograd_backward_kernel": (2, 0),
+    "winograd_write_kernel": (2, 0),
     "conv_forward": (0, 2),
     "conv_backward_input": (1, 2),
     "conv_write_input": (1, 2),
@@ -21,12 +26,16 @@ PRODUCTS = {  # kernel: which argument's pixels and which argument's elements ar
 
 
 def operations(call, rows):
-    """Multiplications and additions of a call, those with margins too; 0 if it is no product."""
+    """Multiplications and additions of a call, those with margins too; 0 if it is no product.
+
+    Those of a convolution by tiles are counted as if it summed over its windows, so that rates can be compared.
+    """
     kernel, args = call
     if kernel.__name__ not in PRODUCTS:
         return 0
     pixels, weights = (args[i] for i in PRODUCTS[kernel.__name__])
-    return 2 * rows * pixels.rows_per_sample * prod(pixels.shape[:-1]) * weights.size
+    taps = 9 / 16 if weights.shape[0] == 16 and len(weights.shape) == 3 else 1
+    return 2 * rows * pixels.rows_per_sample * prod(pixels.shape[:-1]) * weights.size * taps
 
 
 def timed(session, rounds, clock=time.process_time):

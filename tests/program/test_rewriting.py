@@ -244,6 +244,40 @@ def test_no_folding_where_others_read():
     check_same(build, *rewriting.REWRITES)
 
 
+def images_by_tiles(x):
+    x = layers.Conv2D(32, 3, padding="same", use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.Conv2D(32, 3, padding="same", activation="relu")(x)
+    return layers.Conv2D(48, 3)(x)
+
+
+def test_convolutions_by_tiles():
+    training = listing(model_of(images_by_tiles), Training).splitlines()
+    kernels = [line.split()[0] for line in training]
+    assert kernels.count("conv_forward") == kernels.count("conv_write_kernel") == 1  # the first has 3 channels
+    assert kernels.count("winograd_forward") == kernels.count("winograd_write_kernel") == 2
+    assert kernels.count("winograd_write_input") == 1  # that of the last has more tiles than its output
+    assert kernels.count("conv_write_input") == 1
+    for i, name in enumerate(kernels):
+        if name in ("winograd_forward", "winograd_write_input"):
+            assert kernels[i - 1] == "winograd_kernel"
+    check_same(images_by_tiles, *rewriting.REWRITES)
+    head, steps = listing(model_of(images_by_tiles)).split("\nforward:")
+    assert head.count("winograd_kernel") == steps.count("winograd_forward") == 2  # weights are transformed once a run
+    assert "winograd_kernel" not in steps
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"strides": 2}, {"dilation_rate": 2}, {"groups": 2}, {"kernel_size": (3, 1)}, {"filters": 40}]
+)
+def test_convolutions_that_are_none_of_tiles(wanted):
+    def build(x):
+        layer = layers.Conv2D(**{"filters": 32, "kernel_size": 3, "padding": "same"} | wanted)
+        return layer(layers.Conv2D(32, 1)(x))
+
+    assert "winograd" not in listing(model_of(build), Training)
+
+
 def test_names():
     with pytest.raises(ValueError, match="The rewrites are unread, .*Received: none"), rewriting.limited_to("none"):
         pass

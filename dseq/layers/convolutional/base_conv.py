@@ -180,6 +180,7 @@ class BaseConv(Layer):
             turned = plan.value(
                 "turned", (prod(self.kernel_size) * self.filters, channels // self.groups), plan.dtype, True
             )
+            turned.brief = True
             turned = turned.reshape((*w.shape[:3], self.filters, channels // self.groups))
             where = *how, *before
             plan.backward(conv_backward_input, image(x.grad), image(y.grad), turned, *where, first=conv_write_input)

@@ -16,6 +16,7 @@ from dseq.program.rewriting.padding import normalize_into_margins, share_padding
 from dseq.program.rewriting.pooling import gate_pooling
 from dseq.program.rewriting.sums import sum_by_tree
 from dseq.program.rewriting.unread import drop_unread
+from dseq.program.rewriting.winograd import convolve_by_tiles
 
 REWRITES = {
     "unread": drop_unread,
@@ -29,6 +30,7 @@ REWRITES = {
     "gradients": add_in_place,
     "zeros": zero_late,
     "sums": sum_by_tree,
+    "tiles": convolve_by_tiles,
     "once": hoist,
 }
 _active = tuple(REWRITES)

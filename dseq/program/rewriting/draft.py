@@ -89,6 +89,26 @@ class Draft:
             args = [seen_in(a, other) if isinstance(a, Operand) and a.block is block else a for a in call.args]
             self.replace(call, call.kernel, args, call.first)
 
+    def insert(self, kernel, args, before) -> None:
+        """Puts a new call before one of the forward or the backward pass."""
+        calls = self.forward if before in self.forward else self.backward
+        call = Call(kernel, args, None, before.number)
+        calls.insert(calls.index(before), call)
+        self._note(call)
+
+    def block(self, label, shape, dtype=None):
+        """A new block that belongs to no sample, and that each pass writes before it reads it.
+
+        Args:
+            label: What listings call it.
+            shape: Its shape.
+            dtype: Its type, the plan's float type unless given.
+        """
+        block = Operand(label, shape, "shared", dtype or self.plan.dtype)
+        block.brief = True
+        self.plan.blocks.append(block)
+        return block
+
     def at_head(self, kernel, *args) -> None:
         """Appends a new call to those that are made once."""
         call = Call(kernel, args)
