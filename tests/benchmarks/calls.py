@@ -17,12 +17,16 @@ PRODUCTS = {  # kernel: which argument's pixels and which argument's elements ar
     "conv_write_input": (1, 2),
     "conv_backward_kernel": (2, 0),
     "conv_write_kernel": (2, 0),
+    "conv_max": (0, 4),
+    "conv_max_kernel": (3, 0),
+    "conv_max_write_kernel": (3, 0),
     "dense_forward": (0, 2),
     "dense_backward_input": (1, 2),
     "dense_write_input": (1, 2),
     "dense_backward_kernel": (2, 0),
     "dense_write_kernel": (2, 0),
 }
+WINDOWS = {"conv_max": 10, "conv_max_kernel": 9, "conv_max_write_kernel": 9}  # where height and width of a window are
 
 
 def operations(call, rows):
@@ -34,6 +38,9 @@ def operations(call, rows):
     if kernel.__name__ not in PRODUCTS:
         return 0
     pixels, weights = (args[i] for i in PRODUCTS[kernel.__name__])
+    if kernel.__name__ in WINDOWS:
+        first = WINDOWS[kernel.__name__]
+        rows *= prod(args[first : first + 2])
     taps = 9 / 16 if weights.shape[0] == 16 and len(weights.shape) == 3 else 1
     return 2 * rows * pixels.rows_per_sample * prod(pixels.shape[:-1]) * weights.size * taps
 

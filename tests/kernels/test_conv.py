@@ -17,8 +17,9 @@ from dseq.kernels.conv import (
     conv_write_kernel,
     pad_forward,
 )
+from dseq.kernels.conv_pool import conv_max, conv_max_kernel, conv_max_write_kernel
 from dseq.kernels.epilogue import RELU6
-from dseq.kernels.pool import max_backward, max_forward, max_write, mean_backward, mean_forward
+from dseq.kernels.pool import max_forward, max_places, mean_backward, mean_forward, places_backward, places_write
 from dseq.kernels.vector import FEATURES, ON_ARM
 
 # image, kernel, strides, dilations, groups, channels, filters
@@ -169,9 +170,12 @@ def test_pools_against_loops(where):
     largest, mean = np.empty((2, *sizes, 19)), np.empty((2, *sizes, 19))
     max_forward(largest, x, *where)
     mean_forward(mean, x, *where)
+    places, told = np.full(largest.shape, 99, "uint8"), np.full(largest.shape, np.nan)
+    max_places(told, places, x, *where, 0)
+    np.testing.assert_array_equal(told, largest)
     dy = rng.standard_normal(largest.shape)
     dx_max, dx_mean = np.zeros_like(x), np.zeros_like(x)
-    max_backward(dx_max, dy, largest, x, *where, 0)
+    places_backward(dx_max, dy, places, *where)
     mean_backward(dx_mean, dy, *where)
     expected_max, expected_mean = np.zeros_like(x), np.zeros_like(x)
     for place in np.ndindex(*sizes):
@@ -187,9 +191,11 @@ def test_pools_against_loops(where):
         expected_mean[(slice(None), *inside)] += (given / rows.shape[1])[:, None, None, None]
     np.testing.assert_allclose(dx_max, expected_max, atol=1e-13)
     dx_max[...] = np.nan
-    max_write(dx_max, dy, largest, x, *where, 0)
+    places_write(dx_max, dy, places, *where)
     np.testing.assert_allclose(dx_max, expected_max, atol=1e-13)
-    max_write(dx_max, dy, np.maximum(largest, 0), np.maximum(x, 0), *where, RELU6)  # as if relu6 had made them
+    max_places(told, places, x, *where, RELU6)
+    np.testing.assert_array_equal(told, np.clip(largest, 0, 6))
+    places_write(dx_max, dy, places, *where)
     if window[0] * window[1] * window[2] == 4:
         inside = (x > 0) & (x < 6)
         np.testing.assert_allclose(dx_max, np.where(inside, expected_max, 0), atol=1e-13)
@@ -198,6 +204,35 @@ def test_pools_against_loops(where):
 
 def test_the_largest_value_is_nan_if_there_is_one():
     x = np.array([1.0, np.nan, 3.0, 2.0]).reshape(1, 1, 2, 2, 1)
-    y = np.zeros((1, 1, 1, 1, 1))
-    max_forward(y, x, 1, 2, 2, 1, 2, 2, 0, 0, 0)
-    assert np.isnan(y).all()
+    for columns in (2, 1):  # the usual window, and one that is cut off
+        where, y, places = (1, 2, 2, 1, 2, 2, 0, 0, 2 - columns), np.zeros((1, 1, 1, 1, 1)), np.zeros((1,) * 5, "uint8")
+        inside = np.ascontiguousarray(x[:, :, :, 2 - columns :])
+        max_forward(y, inside, *where)
+        assert np.isnan(y).all()
+        max_places(y[...], places, inside, *where, RELU6)
+        assert np.isnan(y).all() and places == 1
+
+
+@pytest.mark.parametrize(("activation", "bias"), [(0, True), (RELU6, False)])
+def test_maxima_of_a_convolution(activation, bias):
+    """The same to the bit as the convolution, then its maxima; rows in parts that do not come out even."""
+    rng = np.random.default_rng(3)
+    x, w = rng.standard_normal((3, 1, 17, 12, 2)), rng.standard_normal((1, 3, 2, 2, 19))
+    b = rng.standard_normal(19) if bias else None
+    y, how = np.zeros((3, 1, 8, 10, 19)), (2, 1, 1, 2)  # strides and dilations
+    conv_forward(y, x, w, b, 1, *how[:2], 1, *how[2:], 1, activation)
+    where, shape = (1, 2, 3, 1, 2, 3, 0, 0, 0), (3, 1, 4, 3, 19)
+    largest, told, places, found = np.zeros(shape), np.zeros(shape), np.zeros(shape, "uint8"), np.zeros(shape, "uint8")
+    max_places(largest, places, y, *where, activation)
+    scratch = np.full((1, 6, 10, 19), np.nan)
+    for known in (None, found):
+        conv_max(told, known, scratch, x, w, b, *how, 2, 3, activation)
+        np.testing.assert_array_equal(told, largest)
+    np.testing.assert_array_equal(found, places)
+    dy, dw, expected = rng.standard_normal(shape), np.full_like(w, np.nan), np.zeros_like(w)
+    places_write(y, dy, places, *where)
+    conv_backward_kernel(expected, x, y, 1, *how[:2], 1, *how[2:], 1)
+    conv_max_write_kernel(dw, scratch, x, dy, places, *how, 2, 3)
+    np.testing.assert_allclose(dw, expected, rtol=1e-12, atol=1e-12)
+    conv_max_kernel(dw, scratch, x, dy, places, *how, 2, 3)
+    np.testing.assert_allclose(dw, 2 * expected, rtol=1e-12, atol=1e-12)

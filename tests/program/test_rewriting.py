@@ -290,8 +290,8 @@ def test_maxima_of_an_activation():
         return layers.Dense(4)(layers.Flatten()(y))
 
     text = listing(model_of(build), Training)
-    assert "relu_in_place" not in text and "clipped_line_in_place" not in text and text.count("max_write") == 2
-    assert text.count("max_backward_bias") == 2
+    assert "relu_in_place" not in text and "clipped_line_in_place" not in text and text.count("places_write") == 1
+    assert text.count("places_bias") == 2
     check_same(build, "activation", "pooling")
     check_same(build, *rewriting.REWRITES)
 
@@ -301,6 +301,38 @@ def test_maxima_of_an_activation():
 
     assert "relu_in_place" in listing(model_of(read_twice), Training)
     check_same(read_twice, *rewriting.REWRITES)
+
+
+def test_maxima_of_a_convolution():
+    """They are taken while its rows are in a cache, and so is the kernel's gradient where the input needs none."""
+
+    def build(x):
+        x = layers.MaxPooling2D((2, 1))(layers.Conv2D(4, 3, activation="relu", padding="same")(x))
+        x = layers.MaxPooling2D((1, 2))(layers.Conv2D(5, 2)(x))  # has no activation
+        x = layers.MaxPooling2D((1, 2), 1)(layers.Conv2D(4, (2, 1))(x))  # five channels, windows that overlap
+        return layers.Dense(4)(layers.Flatten()(x))
+
+    text = listing(model_of(build), Training)
+    assert text.count("conv_max ") == 2 and text.count("conv_forward") == 1 and "relu_" not in text
+    assert text.count("conv_max_write_kernel") == 1 and text.count("conv_write_kernel") == 2
+    assert text.count("places_write") == 2 and text.count("places_bias") == 1
+    assert "places" not in listing(model_of(build)) and listing(model_of(build)).count("conv_max ") == 2
+    check_same(build, *rewriting.REWRITES)
+
+    def linear(x):
+        return layers.Dense(4)(layers.Flatten()(layers.MaxPooling2D()(layers.Conv2D(4, 2)(x))))
+
+    text = listing(model_of(linear), Training)
+    assert "places_bias" in text and "places_write" not in text and "dense_backward_bias" not in text
+    check_same(linear, *rewriting.REWRITES)
+
+    def others(x):
+        y = layers.Conv2D(4, 2, activation="relu")(x)
+        y = layers.Concatenate()([layers.Flatten()(layers.MaxPooling2D(size)(y)) for size in (2, (1, 2))])
+        return layers.Dense(4)(y)
+
+    assert "conv_max" not in listing(model_of(others), Training)
+    check_same(others, *rewriting.REWRITES)
 
 
 def test_memory_is_lent():
@@ -340,11 +372,11 @@ def test_maxima_of_a_normalisation(activation):
 
     text = listing(model_of(sized), Training)
     assert "normalize_columns" not in text and text.count("normalize_max ") == text.count("max_slopes") == 2
-    assert text.count("max_columns_write") == 2 and "max_write" not in text
+    assert text.count("max_columns_write") == 2 and "places_write" not in text
     assert text.count("pad_forward") == 1  # of the images
     check_same(sized, *rewriting.REWRITES)
     text = listing(model_of(build), Training)
-    assert text.count("max_slopes") == 1 == text.count("max_write")  # windows of 2 leave the fifth column out
+    assert text.count("max_slopes") == 1 == text.count("places_write")  # windows of 2 leave the fifth column out
     check_same(build, *rewriting.REWRITES)
 
 

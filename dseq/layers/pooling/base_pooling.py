@@ -1,5 +1,9 @@
 """What all layers that reduce windows of images share."""
 
+from math import prod
+
+from dseq.kernels.epilogue import NONE
+from dseq.kernels.pool import max_forward, max_places, places_backward, places_write
 from dseq.layers.convolutional.geometry import data_format as data_format_of
 from dseq.layers.convolutional.geometry import full, image, join, margins, numbers, output_size, split
 from dseq.layers.layer import Layer
@@ -101,6 +105,23 @@ class GlobalPooling(Layer):
         return y.reshape(self.compute_output_shape((None, *_original(x.shape, self.data_format)))[1:])
 
     pool = Pooling.pool
+
+
+def pool_maxima(plan, y, x, where):
+    """The largest values; where a gradient must flow, the step remembers which pixel of its window each comes from.
+
+    Args:
+        plan: The plan.
+        y: Operand of the result, with all dimensions.
+        x: Operand of the images.
+        where: Windows, strides and margins as the kernels take them.
+    """
+    if x.grad is None:
+        plan.forward(max_forward, y, x, *where)
+        return
+    places = plan.value("places", y.shape, "uint8" if prod(where[:3]) < 256 else "int32")
+    plan.forward(max_places, y, places, x, *where, NONE)
+    plan.backward(places_backward, x.grad, y.grad, places, *where, first=places_write)
 
 
 def _original(shape, order):

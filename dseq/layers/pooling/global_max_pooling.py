@@ -1,14 +1,11 @@
 """The largest value of each channel."""
 
-from dseq.kernels.epilogue import NONE
-from dseq.kernels.pool import max_backward, max_forward, max_write
-from dseq.layers.pooling.base_pooling import GlobalPooling
+from dseq.layers.pooling.base_pooling import GlobalPooling, pool_maxima
 
 
 class _GlobalMaxPooling(GlobalPooling):
     def pool(self, plan, y, x, where):
-        plan.forward(max_forward, y, x, *where)
-        plan.backward(max_backward, x.grad, y.grad, y, x, *where, NONE, first=max_write)
+        pool_maxima(plan, y, x, where)
 
 
 class GlobalMaxPooling1D(_GlobalMaxPooling):

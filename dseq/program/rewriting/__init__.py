@@ -6,6 +6,7 @@ become one. `print(plan)` shows the result. A rewrite fires only where nobody el
 
 from contextlib import contextmanager
 
+from dseq.program.rewriting.convolved import pool_while_convolving
 from dseq.program.rewriting.draft import Draft
 from dseq.program.rewriting.epilogues import fuse_activations
 from dseq.program.rewriting.folding import fold_normalizations, hoist
@@ -26,6 +27,7 @@ REWRITES = {
     "normalization": fuse_backward,
     "maxima": normalize_maxima,
     "pooling": gate_pooling,
+    "convolved": pool_while_convolving,
     "margins": normalize_into_margins,
     "gradients": add_in_place,
     "zeros": zero_late,

@@ -3,7 +3,7 @@
 from dseq.kernels.batch_norm import column_slopes, columns_backward, normalize_columns
 from dseq.kernels.epilogue import NONE
 from dseq.kernels.normalized_pool import max_columns_backward, max_columns_write, max_slopes, normalize_max
-from dseq.kernels.pool import max_backward, max_forward
+from dseq.kernels.pool import max_forward, max_places, places_backward
 from dseq.program.rewriting.draft import covers, seen_in
 
 
@@ -16,60 +16,77 @@ def normalize_maxima(draft) -> None:
         draft: The `Draft`.
     """
     for call in draft.forward:
-        if call.kernel is max_forward:
-            _join(draft, call)
+        if call.kernel in (max_forward, max_places):
+            _join(draft, call, *maxima_of(call))
 
 
-def _join(draft, pool):
-    y, image, *where = pool.args
+def maxima_of(call):
+    """`(y, places, x, where)` of a call that takes maxima of windows; places are None where it tells none."""
+    if call.kernel is max_places:
+        y, places, x, *where, _ = call.args
+        return y, places, x, where
+    y, x, *where = call.args
+    return y, None, x, where
+
+
+def side_by_side(y, image, where) -> bool:
+    """Whether windows lie in the image side by side, without margins; they may leave pixels out at its ends.
+
+    Args:
+        y: Operand of what is made of the windows.
+        image: Operand of what they are in.
+        where: Windows, strides and margins as the kernels take them.
+    """
+    inside = all(n * step <= size for n, step, size in zip(y.shape, where, image.shape, strict=False))
+    return where[:3] == where[3:6] and not any(where[6:9]) and inside
+
+
+def _join(draft, pool, y, places, image, where):
     value = image.block
     made, *others = draft.users(value)
     if made.kernel is not normalize_columns or made.target is not value or others[:1] != [pool]:
         return
     _, x, table, activation = made.args
-    if not draft.is_free(value) or not (covers(image) and covers(x) and covers(y)) or not _side_by_side(image, where):
+    if not draft.is_free(value) or not (covers(image) and covers(x) and covers(y)):
+        return
+    if not side_by_side(y, image, where) or any(size % step for size, step in zip(image.shape, where, strict=False)):
+        return
+    if pool.kernel is max_places and pool.args[-1] != NONE:
         return
     if draft.users(y.block)[0] is not pool or any(c.number > made.number for c in draft.writers(x.block)):
         return
-    slopes = _backward(draft, others[1:], made, y, activation) if len(others) > 1 else []
-    if slopes is None:
+    back, slopes = _backward(draft, pool, places, made, activation) if places is not None else (None, [])
+    if slopes is None or others[1:]:
         return
     window, pixels = where[:3], seen_in(image, x.block)
     for call in slopes:
         to, _, _, *rest, _ = call.args
-        given = others[1].args[1]
+        given = back.args[1]
         if call.kernel is column_slopes:
             draft.replace(call, max_slopes, (to, given, pixels, *rest, *window, activation))
         else:
             args = seen_in(image, to.block), given, pixels, *rest, *window, activation
             draft.replace(call, max_columns_backward, args, max_columns_write)
     if slopes:
-        draft.remove(others[1])
+        draft.remove(back)
     draft.remove(made)
     draft.replace(pool, normalize_max, (y, pixels, table, *window, 0, 0, 0, activation))
 
 
-def _side_by_side(image, where):
-    """Whether windows have no margins, do not overlap, and leave nothing out."""
-    window, strides, before = where[:3], where[3:6], where[6:9]
-    whole = all(size % step == 0 for size, step in zip(image.shape, window, strict=False))
-    return window == strides and not any(before) and whole
-
-
-def _backward(draft, calls, made, y, activation):
-    """The calls that read the gradient of the normalised values; None if they are others than expected."""
+def _backward(draft, pool, places, made, activation):
+    """What hands the maxima's gradient out, and the calls that read it then; None if they are others than expected."""
     _, x, table, _ = made.args
-    back, *more = calls
-    if more or back.kernel is not max_backward or back.args[-1] != NONE or back.args[2].block is not y.block:
-        return None
+    back, *more = [call for call in draft.users(places.block) if call is not pool] or [None]
+    if back is None or more or back.kernel is not places_backward or not covers(back.args[1]):
+        return back, None
     gradient = back.args[0].block
-    if draft.writers(gradient) != [back] or not draft.is_free(gradient) or not covers(back.args[1]):
-        return None
+    if draft.writers(gradient) != [back] or not draft.is_free(gradient):
+        return back, None
     slopes = [call for call in draft.users(gradient) if call is not back]
     if [call.kernel for call in slopes] not in ([column_slopes], [column_slopes, columns_backward]):
-        return None
+        return back, None
     if any(c.args[1].block is not gradient or c.args[2].block is not x.block for c in slopes):
-        return None
+        return back, None
     if any(c.args[3].block is not table.block or c.args[-1] != activation or not covers(c.args[1]) for c in slopes):
-        return None
-    return slopes
+        return back, None
+    return back, slopes

@@ -1,8 +1,10 @@
 """The gradient of an activation, and of a bias before it, is taken from the fewer values pooled from its result."""
 
+from math import prod
+
 from dseq.kernels.dense import dense_backward_bias
 from dseq.kernels.epilogue import NONE
-from dseq.kernels.pool import max_backward, max_backward_bias, max_write
+from dseq.kernels.pool import max_places, places_backward, places_bias
 from dseq.kernels.rectifier import clipped_line_backward, relu_backward
 from dseq.program.operand import matrix
 from dseq.program.rewriting.epilogues import code_of
@@ -23,19 +25,20 @@ def gate_pooling(draft) -> None:
 def _gate(draft, call, code):
     to, given, _, y = call.args[:4]
     inner, outer = to.block, given.block
-    *pools, last = draft.users(outer)
-    if code == NONE or last is not call or any(c.kernel is not max_backward for c in pools) or not pools:
+    *backs, last = draft.users(outer)
+    if code == NONE or last is not call or any(c.kernel is not places_backward for c in backs) or not backs:
         return
-    if any(c.args[0].block is not outer or c.args[3].block is not y.block or c.args[-1] != NONE for c in pools):
+    pools = [draft.users(c.args[2].block)[0] for c in backs]
+    if any(p.kernel is not max_places or p.args[2].block is not y.block or p.args[-1] != NONE for p in pools):
         return
-    if not can_be_one(draft, call):
+    if any(c.args[0].block is not outer for c in backs) or not can_be_one(draft, call):
         return
     for pool in pools:
-        draft.replace(pool, max_backward, (*pool.args[:-1], code), max_write)
+        draft.replace(pool, max_places, (*pool.args[:-1], code))
     draft.remove(call)
     draft.move(inner, outer)
-    if len(pools) == 1:
-        _, dy, y, *_ = pools[0].args
+    if len(backs) == 1:
+        _, dy, places, *window = backs[0].args[:6]
         for user in draft.users(outer):
             if user.kernel is dense_backward_bias:
-                draft.replace(user, max_backward_bias, (user.args[0], matrix(dy), matrix(y), code))
+                draft.replace(user, places_bias, (user.args[0], matrix(dy), matrix(places), prod(window)))
