@@ -50,7 +50,7 @@ def cheap(monkeypatch):
     """Weights of 0 in memory that is never touched, and names that begin anew."""
     monkeypatch.setattr(VarianceScaling, "__call__", lambda self, shape, dtype=None: np.zeros(shape, "float32"))
     monkeypatch.setattr("dseq.program.variable.np.array", np.asarray)
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 def digest(model):

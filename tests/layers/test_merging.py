@@ -314,7 +314,7 @@ def test_config_round_trip(make):
 
 def test_a_residual_model_trains_as_numpy_does():
     """x + gate * (dense(x)), joined with x: three steps of gradient descent in float64 against the formulas."""
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     keras.backend.set_floatx("float64")
     try:
         rng = np.random.default_rng(0)

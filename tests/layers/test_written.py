@@ -12,7 +12,7 @@ X = wave((8, 5), 1)
 
 @pytest.fixture(autouse=True)
 def fresh_names():
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 # "Making new layers and models via subclassing".

@@ -10,7 +10,7 @@ from dseq.models import clone_model
 
 @pytest.fixture(autouse=True)
 def fresh_names():
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 X = np.sin(1 + np.arange(20)).reshape(5, 4).astype("float32")

@@ -14,7 +14,7 @@ X, Y = wave((8, 5), 1), wave((8, 2), 2)
 
 @pytest.fixture(autouse=True)
 def fresh_names():
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 def model_with_inner():

@@ -9,7 +9,7 @@ from dseq import layers
 
 @pytest.fixture(autouse=True)
 def fresh_names():
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 X = np.random.default_rng(0).standard_normal((40, 6)).astype("float32")

@@ -14,7 +14,7 @@ X = np.ones((4, 3), "float32")
 
 @pytest.fixture(autouse=True)
 def fresh_names():
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 def named(size, name=None):

@@ -35,7 +35,7 @@ class Keras:
 def folder(tmp_path_factory):
     """What both sides wrote and predicted; Keras runs once, as it takes seconds to start."""
     folder = tmp_path_factory.mktemp("json")
-    dseq.backend.clear_session()
+    dseq.backend.clear_session(free_memory=False)
     for case in json_models.CASES:
         model = case(Keras)
         (folder / f"{case.__name__}_dseq.json").write_text(model.to_json())

@@ -19,7 +19,7 @@ from dseq.utils import model_to_dot, plot_model
 
 @pytest.fixture(autouse=True)
 def fresh_names():
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 @pytest.fixture

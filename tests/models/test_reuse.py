@@ -18,7 +18,7 @@ Y = X[:, :2] * 2
 
 @pytest.fixture(autouse=True)
 def fresh_names():
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 def trained(make=None):

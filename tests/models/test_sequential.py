@@ -13,7 +13,7 @@ from dseq.models import Sequential
 
 @pytest.fixture(autouse=True)
 def fresh_names():
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 def legacy(make):
@@ -76,7 +76,7 @@ def test_weights_exist_once_the_shape_is_known():
     assert kernel.path == "dense/kernel" and kernel.shape == (4, 3) and not bias.numpy().any()
     assert repr(kernel).startswith("<Variable path=dense/kernel, shape=(4, 3), dtype=float32, value=")
 
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     model = Sequential([Dense(2, "relu"), Dense(3, "relu"), Dense(4)])
     for use in (lambda: model.weights, model.get_weights, lambda: model.save_weights("x.weights.h5")):
         with pytest.raises(ValueError, match="not yet been (created|built)"):

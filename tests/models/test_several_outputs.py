@@ -17,7 +17,7 @@ CE = "categorical_crossentropy"
 
 @pytest.fixture(autouse=True)
 def fresh_names():
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 def two_heads(names=("o1", "o2"), form="list"):

@@ -13,7 +13,7 @@ L = keras.layers
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from dseq.saving.serialization import deserialize_keras_object, serialize_keras_
 @pytest.fixture(autouse=True)
 def nothing_registered():
     before = dict(registry._custom), dict(registry._custom_names)
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     yield
     for now, then in zip((registry._custom, registry._custom_names), before, strict=True):
         now.clear()

@@ -15,7 +15,7 @@ waits_for_layers = pytest.mark.xfail(strict=True, raises=(AttributeError, Import
 
 @pytest.fixture(autouse=True)
 def fresh_names():
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     keras.utils.set_random_seed(1)
 
 
