@@ -4,6 +4,8 @@ Forward, the kernel's and the input's gradient of ten shapes, float32, on one co
 which every contender runs once, and only time the thread itself ran counts: a noisy machine is noisy for all. The peak
 is a loop of multiply-adds on registers, taken in turns of a few milliseconds: alone for longer, such a loop runs at a
 higher clock than any that also loads. The first line says how much of it the register tile reaches in the caches.
+Kernels are those that a plan takes, taps transformed anew in each call; where these are Winograd's tiles (marked t)
+the share of the peak counts the operations of the sum over windows, as for all others.
 PyTorch runs in an interpreter of its own, which waits while dseq computes, in the faster of its two memory formats.
 """
 
@@ -24,6 +26,15 @@ from dseq.kernels.base import JIT, kernel
 from dseq.kernels.conv import conv_forward, conv_transpose_kernel, conv_write_input, conv_write_kernel
 from dseq.kernels.gemm import matmul
 from dseq.kernels.vector import BROAD, SHORTER
+from dseq.kernels.winograd import (
+    PLANES,
+    scratch_size,
+    winograd_forward,
+    winograd_kernel,
+    winograd_write_input,
+    winograd_write_kernel,
+)
+from dseq.program.rewriting.winograd import pays
 
 # samples, height, width, channels, kernel, filters, stride; padding is not part of these kernels
 SHAPES = (
@@ -110,21 +121,41 @@ def products(c, a, b, times):
 
 
 def calls_of(n, h, w, c, k, o, s):
-    """The three calls of a shape, and their floating-point operations."""
+    """The three calls of a shape, each with whether it goes by tiles, and their floating-point operations."""
     random = np.random.default_rng(0)
     oh, ow = (h - k) // s + 1, (w - k) // s + 1
     x, dx, y, dy = (aligned(shape, "f4") for shape in [(n, 1, h, w, c)] * 2 + [(n, 1, oh, ow, o)] * 2)
     taps, dw, turned = (aligned((1, k, k, *last), "f4") for last in ((c, o), (c, o), (o, c)))
     for array in (x, dy, taps):
         array[...] = random.standard_normal(array.shape)
-    conv_transpose_kernel(turned, taps)
     how = 1, s, s, 1, 1, 1, 1
-    runs = (
-        lambda: conv_forward(y, x, taps, None, *how, 0),
-        lambda: conv_write_kernel(dw, x, dy, *how),
-        lambda: conv_write_input(dx, dy, turned, *how, 0, 0, 0),
+    planes, turned_planes = aligned((PLANES, c, o), "f4"), aligned((PLANES, o, c), "f4")
+    space = aligned((scratch_size(c, o, w, 4, True),), "f4")
+
+    def forward():
+        conv_forward(y, x, taps, None, *how, 0)
+
+    def of_input():
+        conv_transpose_kernel(turned, taps)
+        conv_write_input(dx, dy, turned, *how, 0, 0, 0)
+
+    def forward_by_tiles():
+        winograd_kernel(planes, taps)
+        winograd_forward(y, x, planes, None, space, 0, 0, 0)
+
+    def of_input_by_tiles():
+        conv_transpose_kernel(turned, taps)
+        winograd_kernel(turned_planes, turned)
+        winograd_write_input(dx, dy, turned_planes, space, 0, 0)
+
+    ways = (
+        (forward, forward_by_tiles, y, y),
+        (lambda: conv_write_kernel(dw, x, dy, *how), lambda: winograd_write_kernel(dw, x, dy, space), y, y),
+        (of_input, of_input_by_tiles, dx, dy),
     )
-    return dict(zip(FORMS, runs, strict=True)), 2 * y.size * k * k * c
+    tiles = [pays(result.shape[1:], image.shape[1:], taps.shape, how) for *_, result, image in ways]
+    runs = [way[chosen] for way, chosen in zip(ways, tiles, strict=True)]
+    return dict(zip(FORMS, zip(runs, tiles, strict=True), strict=True)), 2 * y.size * k * k * c
 
 
 def main():
@@ -156,7 +187,7 @@ def main():
         shape = tuple(map(int, text.split("x")))
         runs, flops = calls_of(*shape)
         line = f"{text:34s}"
-        for form, run in runs.items():
+        for form, (run, tiles) in runs.items():
             if form == "dX" and shape[3] <= 3:  # images as they are given need no gradient
                 line += f"{'-':>9s}{'-':>9s}"
                 continue
@@ -169,7 +200,7 @@ def main():
             share, ratio = np.median(flops / ours / peaks), np.median(theirs / ours)
             ratios[form].append(ratio)
             results[f"{text} {form}"] = {"of_peak": share, "times_torch": ratio}
-            line += f"{share:>9.0%}{ratio:>9.2f}"
+            line += f"{share:>{8 if tiles else 9}.0%}{'t' * tiles}{ratio:>9.2f}"
         print(line, flush=True)
     means = "".join(f"{'':9s}{np.exp(np.mean(np.log(ratios[form] or [np.nan]))):>9.2f}" for form in FORMS)
     print(f"{'geometric mean':34s}{means}")

@@ -23,7 +23,7 @@ from dseq.kernels.winograd import (
 
 CHANNELS = 32  # from so many on the products outweigh the tiles' sums
 VECTOR = 16  # elements of the longest vectors
-SAVED = 1.5  # multiplications without tiles for each that remains
+SAVED = 1.4  # multiplications without tiles for each that remains
 OFTEN = 1 << 16  # elements of the transformed kernel for each tile of a sample: beyond, it costs more than it saves
 
 
@@ -44,7 +44,7 @@ def convolve_by_tiles(draft) -> None:
             _kernel(draft, call)
 
 
-def _pays(result, image, taps, how):
+def pays(result, image, taps, how) -> bool:
     """Whether a convolution of `image`, or the gradient of one, with a `result` of as many tiles should be one of them.
 
     Args:
@@ -80,7 +80,7 @@ def _planes(draft, call, taps, name):
 
 def _forward(draft, call):
     y, x, taps, bias, *how, activation = call.args
-    if not _pays(y.shape, y.shape, taps.shape, how):
+    if not pays(y.shape, y.shape, taps.shape, how):
         return
     planes = _planes(draft, call, taps, f"{y.label}/planes")
     memory = _memory(draft, call, *taps.shape[3:], x.shape[2])
@@ -90,7 +90,7 @@ def _forward(draft, call):
 def _input(draft, call):
     dx, dy, turned, *how, before_d, before_h, before_w = call.args
     made = [c.kernel for c in draft.writers(turned.block)]
-    if made != [conv_transpose_kernel] or not _pays(dx.shape, dy.shape, turned.shape, how):
+    if made != [conv_transpose_kernel] or not pays(dx.shape, dy.shape, turned.shape, how):
         return
     if before_d or max(before_h, before_w) > 2:
         return
@@ -102,7 +102,7 @@ def _input(draft, call):
 
 def _kernel(draft, call):
     dw, x, dy, *how = call.args
-    if not _pays(dy.shape, dy.shape, dw.shape, how):
+    if not pays(dy.shape, dy.shape, dw.shape, how):
         return
     memory = _memory(draft, call, *dw.shape[3:], x.shape[2], sums=True)
     draft.replace(call, winograd_backward_kernel, (dw, x, dy, memory), winograd_write_kernel)
