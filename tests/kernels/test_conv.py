@@ -213,26 +213,37 @@ def test_the_largest_value_is_nan_if_there_is_one():
         assert np.isnan(y).all() and places == 1
 
 
-@pytest.mark.parametrize(("activation", "bias"), [(0, True), (RELU6, False)])
-def test_maxima_of_a_convolution(activation, bias):
+@pytest.mark.parametrize(
+    ("activation", "bias", "taps", "how", "window", "filters"),
+    [
+        (0, True, (3, 2), (2, 1, 1, 2), (2, 3), 19),
+        (RELU6, False, (3, 2), (2, 1, 1, 2), (2, 2), 24),
+        (0, True, (4, 2), (1, 2, 1, 1), (2, 2), 24),
+    ],
+)
+def test_maxima_of_a_convolution(activation, bias, taps, how, window, filters):
     """The same to the bit as the convolution, then its maxima; rows in parts that do not come out even."""
-    rng = np.random.default_rng(3)
-    x, w = rng.standard_normal((3, 1, 17, 12, 2)), rng.standard_normal((1, 3, 2, 2, 19))
-    b = rng.standard_normal(19) if bias else None
-    y, how = np.zeros((3, 1, 8, 10, 19)), (2, 1, 1, 2)  # strides and dilations
-    conv_forward(y, x, w, b, 1, *how[:2], 1, *how[2:], 1, activation)
-    where, shape = (1, 2, 3, 1, 2, 3, 0, 0, 0), (3, 1, 4, 3, 19)
+    rng, (sh, sw, dh, dw) = np.random.default_rng(3), how
+    x, w = rng.standard_normal((3, 1, 17, 12, 2)), rng.standard_normal((1, *taps, 2, filters))
+    x[0, 0, 5, 3, 0] = np.nan
+    b = rng.standard_normal(filters) if bias else None
+    y = np.zeros((3, 1, (16 - (taps[0] - 1) * dh) // sh + 1, (11 - (taps[1] - 1) * dw) // sw + 1, filters))
+    conv_forward(y, x, w, b, 1, sh, sw, 1, dh, dw, 1, activation)
+    shape = (3, 1, y.shape[2] // window[0], y.shape[3] // window[1], filters)
     largest, told, places, found = np.zeros(shape), np.zeros(shape), np.zeros(shape, "uint8"), np.zeros(shape, "uint8")
-    max_places(largest, places, y, *where, activation)
-    scratch = np.full((1, 6, 10, 19), np.nan)
+    max_places(largest, places, y, 1, *window, 1, *window, 0, 0, 0, activation)
+    scratch = np.full((1, 3 * window[0], *y.shape[3:]), np.nan)
     for known in (None, found):
-        conv_max(told, known, scratch, x, w, b, *how, 2, 3, activation)
+        told[...] = -1
+        conv_max(told, known, scratch, x, w, b, *how, *window, activation)
         np.testing.assert_array_equal(told, largest)
+    assert np.isnan(largest).any()
     np.testing.assert_array_equal(found, places)
-    dy, dw, expected = rng.standard_normal(shape), np.full_like(w, np.nan), np.zeros_like(w)
-    places_write(y, dy, places, *where)
-    conv_backward_kernel(expected, x, y, 1, *how[:2], 1, *how[2:], 1)
-    conv_max_write_kernel(dw, scratch, x, dy, places, *how, 2, 3)
-    np.testing.assert_allclose(dw, expected, rtol=1e-12, atol=1e-12)
-    conv_max_kernel(dw, scratch, x, dy, places, *how, 2, 3)
-    np.testing.assert_allclose(dw, 2 * expected, rtol=1e-12, atol=1e-12)
+    x[0, 0, 5, 3, 0] = 0.5
+    dy, gradient, expected = rng.standard_normal(shape), np.full_like(w, np.nan), np.zeros_like(w)
+    places_write(y, dy, places, 1, *window, 1, *window, 0, 0, 0)
+    conv_backward_kernel(expected, x, y, 1, sh, sw, 1, dh, dw, 1)
+    conv_max_write_kernel(gradient, scratch, x, dy, places, *how, *window)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-12)
+    conv_max_kernel(gradient, scratch, x, dy, places, *how, *window)
+    np.testing.assert_allclose(gradient, 2 * expected, rtol=1e-12, atol=1e-12)
