@@ -45,10 +45,14 @@ def test_against_numpy(window, activation, dtype):
     dy = rng.standard_normal(largest.shape).astype(dtype)
     before, (_, d, h, w, _) = (1, 0, 2), largest.shape
     y = np.full((3, d + 1, h + 3, w + 2, C), np.nan, dtype)
-    normalize_max(y, x, table, *window, *before, activation)
+    places = np.full(largest.shape, 99, "uint8")
+    normalize_max(y, places, x, table, *window, *before, activation)
     behind = [(b, n - b - m) for b, n, m in zip(before, y.shape[1:4], largest.shape[1:4], strict=True)]
     tolerance = 1e-5 if dtype == "float32" else 1e-12
     expected = np.pad(np.clip(largest, bottom, top), ((0, 0), *behind, (0, 0)))
+    np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance)
+    y[...] = np.nan
+    normalize_max(y, None, x, table, *window, *before, activation)
     np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance)
 
     passed = np.where((largest > bottom) & (largest < top), dy, 0.0)
@@ -58,7 +62,7 @@ def test_against_numpy(window, activation, dtype):
     slopes = images(slopes, window, x.shape)
     xhat = (x - mean) * inverse
     sums, scratch = np.empty(2 * C), np.full((4, WIDTH), np.nan)
-    max_slopes(sums, dy, x, table, batch, scratch, *window, activation)
+    max_slopes(sums, dy, places, x, table, batch, scratch, *window)
     axes = (0, 1, 2, 3)
     wanted = np.concatenate([slopes.sum(axes), (slopes * xhat).sum(axes)])
     np.testing.assert_allclose(sums, wanted, rtol=0, atol=100 * tolerance)
@@ -66,10 +70,10 @@ def test_against_numpy(window, activation, dtype):
     pulls = rng.standard_normal((2, C))
     repeated = np.tile(pulls, 2).astype(dtype)
     dx = np.full_like(x, np.nan)
-    max_columns_write(dx, dy, x, table, repeated, *window, activation)
+    max_columns_write(dx, dy, places, x, table, repeated, *window)
     wanted = slopes * gamma * inverse - pulls[0] - (x - mean) * pulls[1]
     np.testing.assert_allclose(dx, wanted, rtol=0, atol=10 * tolerance)
-    max_columns_backward(dx, dy, x, table, repeated, *window, activation)
+    max_columns_backward(dx, dy, places, x, table, repeated, *window)
     np.testing.assert_allclose(dx, 2 * wanted, rtol=0, atol=20 * tolerance)
 
 
@@ -77,5 +81,5 @@ def test_nan_stays():
     x = np.zeros((1, 1, 2, 2, 1), "float32")
     x[0, 0, 1, 0] = np.nan
     y, table = np.zeros((1, 1, 1, 1, 1), "float32"), np.array([[0.0], [1.0], [0.0]], "float32")
-    normalize_max(y, x, table, 1, 2, 2, 0, 0, 0, RELU)
+    normalize_max(y, None, x, table, 1, 2, 2, 0, 0, 0, RELU)
     assert np.isnan(y).all()

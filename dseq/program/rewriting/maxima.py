@@ -10,7 +10,7 @@ from dseq.program.rewriting.draft import covers, seen_in
 def normalize_maxima(draft) -> None:
     """A normalisation of which only maxima of windows side by side are read becomes one call with them.
 
-    Its backward calls take the gradient of the maxima as it is, and find on the way which pixel of a window has it.
+    Its backward calls take the gradient of the maxima as it is, and hand it out on the way.
 
     Args:
         draft: The `Draft`.
@@ -63,14 +63,14 @@ def _join(draft, pool, y, places, image, where):
         to, _, _, *rest, _ = call.args
         given = back.args[1]
         if call.kernel is column_slopes:
-            draft.replace(call, max_slopes, (to, given, pixels, *rest, *window, activation))
+            draft.replace(call, max_slopes, (to, given, places, pixels, *rest, *window))
         else:
-            args = seen_in(image, to.block), given, pixels, *rest, *window, activation
+            args = seen_in(image, to.block), given, places, pixels, *rest, *window
             draft.replace(call, max_columns_backward, args, max_columns_write)
     if slopes:
         draft.remove(back)
     draft.remove(made)
-    draft.replace(pool, normalize_max, (y, pixels, table, *window, 0, 0, 0, activation))
+    draft.replace(pool, normalize_max, (y, places, pixels, table, *window, 0, 0, 0, activation))
 
 
 def _backward(draft, pool, places, made, activation):

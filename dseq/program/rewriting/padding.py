@@ -52,4 +52,4 @@ def normalize_into_margins(draft) -> None:
                     draft.replace(made, normalize_padded, args)
             elif made.kernel is normalize_max and args[0].shape == image.shape:
                 draft.remove(call)
-                draft.replace(made, normalize_max, (y, *args[1:6], *before, args[-1]))
+                draft.replace(made, normalize_max, (y, *args[1:7], *before, args[-1]))
