@@ -14,7 +14,7 @@ from tests.mpi.mpirun import run
 PROGRAMS = Path(__file__).parent / "programs"
 
 
-@pytest.mark.parametrize("ranks, engine", [(1, "auto"), (2, "flat"), (3, "auto"), (5, "flat")])
+@pytest.mark.parametrize("ranks, engine", [(1, "auto"), (2, "flat"), (3, "auto"), (4, "auto"), (5, "flat")])
 def test_conformance(ranks, engine, tmp_path):
     done = run([PROGRAMS / "conformance.py", tmp_path], ranks, 120, {"DSEQ_ENGINE": engine})
     assert done.returncode == 0, done.stdout + done.stderr

@@ -18,7 +18,7 @@ def sums(ranks, **env):
     return done.stdout.split("\n")[-2].split()
 
 
-@pytest.mark.parametrize("ranks, engine", [(2, "node"), (3, "flat"), (5, "node"), (8, "flat")])
+@pytest.mark.parametrize("ranks, engine", [(2, "node"), (3, "flat"), (4, "node"), (5, "node"), (8, "flat")])
 def test_the_same_bits_on_any_number_of_ranks(ranks, engine):
     assert sums(ranks, DSEQ_ENGINE=engine)[:4] == sums(1)[:4]
 
