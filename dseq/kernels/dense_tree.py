@@ -151,12 +151,12 @@ def put_product(stack, place, row_a, row_c, count, b, width, columns, k, m, begi
         if TWO and width != wide:
             broad_panel(
                 stack, row_a, row_c, count, table, further, depth, right, ahead, from_row,
-                place * PLACE, width, 0, copy,
+                place * PLACE, width, 0, copy, 0, 0, width * size,
             )  # fmt: skip
         else:
             wide_panel(
                 stack, row_a, row_c, count, table, further, depth, right, ahead, from_row,
-                place * PLACE, width, 0, copy,
+                place * PLACE, width, 0, copy, 0, 0, width * size,
             )  # fmt: skip
         from_row = 0  # itself
 

@@ -26,6 +26,9 @@ WORTH = 24  # rows from which a panel of B is copied
 AHEAD = 12  # steps along the inner axis that columns of A are fetched ahead
 FAR = 1 << 20  # bytes of C from which it is fetched ahead; below, the requests only take time
 LONGEST = PART // 4 + 2 * UNIT  # rows of a part
+FEW = 192  # rows up to which multiplying takes about as long as B takes to come from beyond L2
+STREAM = 1 << 18  # bytes of B from which it is fetched ahead
+NEAR = 1 << 19  # bytes of a piece of B that L2 holds beside the next one
 ITSELF = 1
 
 row_words, step_words = words(LONGEST), words(DEPTH)
@@ -104,6 +107,24 @@ def fill_lines(ahead, left, begin, tile, span, size):
 
 
 @kernel
+def fill_onward(ahead, lines, across, tiles, apart):
+    # ahead (depth,): what each step fetches of B's next panel, which has `across` rows of so many lines, `apart` bytes
+    # from each other, divided among `tiles` tiles: those of the first. Gives the bytes to the next tile's.
+    lines = max(1, min(lines, ahead.size))
+    rows = max(1, min((across + tiles - 1) // tiles, ahead.size // lines))
+    each = max(1, ahead.size // (rows * lines))  # steps to a line
+    k = 0
+    for row in range(rows):
+        for line in range(lines):
+            for _ in range(each):
+                ahead[k] = row * apart + line * LINE
+                k += 1
+    for again in range(k, ahead.size):
+        ahead[again] = ahead[k - 1]
+    return rows * apart
+
+
+@kernel
 def contract(
     pointer, c, a, b, start, n0, n1, n2, n3, c0, c1, c2, c3, a0, a1, a2, a3,
     runs0, runs1, runs2, ra0, ra1, ra2, rb0, rb1, rb2, length, step, ldb, transposed, m, activation,
@@ -130,13 +151,19 @@ def contract(
     far = 1 if n * m * size > FAR else 0
     # Whether rows of A come from memory, share little with each other and leave little out between them.
     fresh = step == 1 and n * a3 * size > FAR and a3 <= k <= 4 * a3
+    # Whether B comes from far away, and there are few rows to hide that.
+    first_width = broad if m >= broad else wide
+    panels = (m + first_width - 1) // first_width
+    onwards = step == 1 and not fresh and straight and WORTH <= n <= FEW and k * m * size >= STREAM
     deepest = SHORTER if m >= broad else DEPTH
     blocks = max(1, (k + deepest - 1) // deepest)
     piece = max(1, ((k + blocks - 1) // blocks + lanes - 1) // lanes * lanes)
+    contiguous = transposed == 0 and ldb == m and piece * m * size <= NEAR
     parts = max(1, (n * size + PART - 1) // PART)
     if blocks > 3 and n * m * size > LARGE:  # a part of C stays in L2 from one piece to the next
         parts = max(parts, min(n * m * size // KEPT, n // LEAST))
     part = max(1, ((n + parts - 1) // parts + UNIT - 1) // UNIT * UNIT)
+    filled, pace, share = 0, 0, 0
     row_a, row_c, row_left, row_right = address_of(sources), address_of(targets), address_of(left), address_of(right)
     for i0 in range(0, n, part):
         rows = min(part, n - i0)
@@ -165,6 +192,21 @@ def contract(
                 highest = BROAD.rows[0] if m >= broad else WIDE.rows[0]
                 fill_lines(ahead[:depth], left, last, highest * a3 * size, a3 * size, size)
                 fetch = address_of(ahead)
+            beyond = b + (k0 + depth) * (size if transposed != 0 else ldb * size)  # the next piece
+            if onwards:
+                fetch = address_of(ahead)
+            if onwards and depth != filled:
+                filled, tiles = depth, rows // (BROAD.rows[0] if m >= broad else WIDE.rows[0])
+                if transposed != 0:
+                    pace = fill_onward(ahead[:depth], depth * size // LINE, first_width, tiles, ldb * size)
+                elif contiguous:
+                    share = (depth * m * size + panels * LINE - 1) // (panels * LINE)
+                    lines = (share + tiles - 1) // tiles
+                    pace = fill_onward(ahead[:depth], lines, 1, 1, lines * LINE)
+                else:
+                    pace = fill_onward(ahead[:depth], first_width * size // LINE, depth, tiles, ldb * size)
+            if k0 + depth >= k:
+                beyond = 0
             j0 = 0
             while j0 < m:
                 column = j0 * size
@@ -189,24 +231,38 @@ def contract(
                     place, apart = panel, width * size
                 elif rows >= WORTH and ldb != width:
                     copy = panel
-                first = fetch if j0 == 0 or step != 1 else 0  # later panels find rows in L2
+                first = fetch if j0 == 0 or step != 1 or onwards else 0  # later panels find rows in L2
+                onward = 0
+                reach = width * size
+                if onwards:
+                    onward = beyond
+                    if contiguous:
+                        if beyond != 0:
+                            onward += j0 // first_width * share * LINE
+                    else:
+                        reach = 0
+                        if j0 + columns < m:
+                            onward = b + (j0 + columns) * (ldb * size if transposed != 0 else size)
+                            onward += k0 * (size if transposed != 0 else ldb * size)
+                    if onward == 0:
+                        first = 0
                 if columns < width:
                     for j in range(0, columns, lanes):
                         if from_row != 0 and from_row != nothing:
                             from_row = origin + column + j * size
                         narrow_panel(
                             pointer, row_a, row_c, rows, row_left, 0, depth, place + j * size, apart, from_row,
-                            column + j * size, columns - j, 0, 0,
+                            column + j * size, columns - j, 0, 0, 0, 0, 0,
                         )  # fmt: skip
                 elif TWO and width == broad:
                     broad_panel(
                         pointer, row_a, row_c, rows, row_left, first, depth, place, apart, from_row,
-                        column, columns, far, copy,
+                        column, columns, far, copy, onward, pace, reach,
                     )  # fmt: skip
                 else:
                     wide_panel(
                         pointer, row_a, row_c, rows, row_left, first, depth, place, apart, from_row,
-                        column, columns, far, copy,
+                        column, columns, far, copy, onward, pace, reach,
                     )  # fmt: skip
                 j0 += columns
             origin = ITSELF

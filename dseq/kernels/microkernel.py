@@ -59,6 +59,9 @@ class Product(NamedTuple):
     columns: ir.Value  # narrow panels only
     far: ir.Value  # full panels only: whether C is too large for L2, so that it is fetched ahead
     copy: ir.Value  # full panels only: 0, or where the first tile copies B for the others
+    onward: ir.Value  # full panels only: 0, or the address from which `fetch` tells distances instead
+    pace: ir.Value  # bytes by which it moves with each of the highest tiles
+    reach: ir.Value  # full panels only: how far on in B each row is fetched while it is copied
 
 
 TABLES = ("rows", "targets")
@@ -74,7 +77,7 @@ class Panel(Emitter):
             place = builder.add(place, offset)
         return builder.load(builder.inttoptr(place, POINTER), align=8, typ=WORD)
 
-    def tile(self, builder, product, rows, vectors, mask, copies=False, fetches=False):
+    def tile(self, builder, product, rows, vectors, mask, copies=False, fetches=None):
         """One register tile of C; the builder is left after its stores."""
         function, places = builder.function, [word(v * BYTES) for v in range(vectors)]
         tile = [(i, j) for i in range(rows) for j in range(vectors)]
@@ -101,8 +104,10 @@ class Panel(Emitter):
             for j, value in zip(places, right, strict=True):
                 self.store(builder, value, builder.add(place, j))
                 # The next panel's part of this row is on the same page, but too far for the hardware to foresee.
-                self.prefetch(builder, builder.add(builder.add(b_row, j), word(vectors * BYTES)), write=0, level=2)
-        if fetches:
+                self.prefetch(builder, builder.add(builder.add(b_row, j), product.reach), write=0, level=2)
+        if fetches == "onward":
+            self.prefetch(builder, builder.add(product.onward, self.entry(builder, fetch)), write=0, level=2)
+        if fetches == "left":
             ahead = self.entry(builder, fetch)
             for i in {0, rows - 1} if rows % 4 else {0}:  # a few columns of A may lie on two lines
                 self.prefetch(builder, builder.add(heads[i], ahead), write=0, level=3)
@@ -141,8 +146,10 @@ class Panel(Emitter):
         mask = self.first_lanes(builder, product.columns) if masked else None
         highest = tiles.rows[0]
 
-        def tile(height, i, product, copies=False, fetches=False):
+        def tile(height, i, product, copies=False, fetches=None):
             moved = {name: builder.add(getattr(product, name), builder.mul(i, word(WORDS))) for name in TABLES}
+            if fetches == "onward":
+                moved["onward"] = builder.add(product.onward, builder.mul(builder.udiv(i, word(height)), product.pace))
             product = product._replace(**moved)
             if not masked and height == highest:
                 with builder.if_then(builder.icmp_signed("!=", product.far, word(0))):
@@ -159,7 +166,11 @@ class Panel(Emitter):
             before, copying, after = builder.block, *(function.append_basic_block(n) for n in ("copying", "copied"))
             builder.cbranch(builder.icmp_signed("!=", product.copy, word(0)), copying, after)
             builder.position_at_end(copying)
-            tile(highest, word(0), product, copies=True)
+            with builder.if_else(builder.icmp_signed("!=", product.onward, word(0))) as (onward, plain):
+                with onward:
+                    tile(highest, word(0), product, copies=True, fetches="onward")
+                with plain:
+                    tile(highest, word(0), product, copies=True)
             copying = builder.block
             builder.branch(after)
             builder.position_at_end(after)
@@ -187,8 +198,14 @@ class Panel(Emitter):
                 tile(height, i, product)
             else:
                 with builder.if_else(builder.icmp_signed("!=", product.fetch, word(0))) as (fetching, plain):
-                    with fetching:
-                        tile(height, i, product, fetches=True)
+                    with (
+                        fetching,
+                        builder.if_else(builder.icmp_signed("!=", product.onward, word(0))) as (onward, left),
+                    ):
+                        with onward:
+                            tile(height, i, product, fetches="onward")
+                        with left:
+                            tile(height, i, product, fetches="left")
                     with plain:
                         tile(height, i, product)
             i.add_incoming(further, builder.block)
@@ -225,6 +242,7 @@ def _panel(tiles, masked=False):
 @primitive(twin=None)
 def broad_panel(
     typingctx, like, rows, targets, count, left, fetch, depth, b, ldb, start, column, columns, far, copy,
+    onward, pace, reach,
 ):  # fmt: skip
     """C of any number of rows, as wide as the broad tile; `like` is an array or a pointer of the element type."""
     return emits(Panel, _panel(BROAD), len(Product._fields))(like)
@@ -233,6 +251,7 @@ def broad_panel(
 @primitive(twin=None)
 def wide_panel(
     typingctx, like, rows, targets, count, left, fetch, depth, b, ldb, start, column, columns, far, copy,
+    onward, pace, reach,
 ):  # fmt: skip
     """C of any number of rows, as wide as the wide tile."""
     return emits(Panel, _panel(WIDE), len(Product._fields))(like)
@@ -241,6 +260,7 @@ def wide_panel(
 @primitive(twin=None)
 def narrow_panel(
     typingctx, like, rows, targets, count, left, fetch, depth, b, ldb, start, column, columns, far, copy,
+    onward, pace, reach,
 ):  # fmt: skip
     """C of any number of rows and at most one vector of columns."""
     return emits(Panel, _panel(WIDE._replace(vectors=1), True), len(Product._fields))(like)

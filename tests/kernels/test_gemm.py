@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dseq.kernels.base import JIT
-from dseq.kernels.gemm import add_matmul_nt, add_matmul_tn, matmul, matmul_bias
+from dseq.kernels.gemm import add_matmul_nt, add_matmul_tn, fill_onward, matmul, matmul_bias
+from dseq.kernels.microkernel import LINE
 from dseq.kernels.vector import FEATURES, ISA, ON_ARM
 
 DTYPES = ("float32", "float64")
@@ -62,7 +63,7 @@ def test_products_that_are_blocked(n, k, m, dtype):
 
 @compiled_only
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("k, m", [(1, 1), (19, 10), (300, 37), (520, 64), (64, 16)])
+@pytest.mark.parametrize("k, m", [(1, 1), (19, 10), (300, 37), (520, 64), (64, 16), (300, 270), (110, 1210)])
 def test_bits_of_a_row_do_not_depend_on_the_number_of_rows(k, m, dtype):
     n = 61
     x, w, bias = random((n, k), dtype), random((k, m), dtype, 1), random(m, dtype, 2)
@@ -78,6 +79,25 @@ def test_bits_of_a_row_do_not_depend_on_the_number_of_rows(k, m, dtype):
         add_matmul_nt(dx_part, dy[first:last], w)
         np.testing.assert_array_equal(y_part, y[first:last])
         np.testing.assert_array_equal(dx_part, dx[first:last])
+
+
+@pytest.mark.parametrize(
+    "lines, across, tiles, depth", [(4, 144, 10, 144), (9, 64, 5, 144), (12, 1, 1, 96), (1, 9, 4, 16)]
+)
+def test_what_is_fetched_onward_is_the_whole_panel(lines, across, tiles, depth):
+    apart = 100 * LINE
+    steps = np.full(depth, -1)
+    pace = fill_onward(steps, lines, across, tiles, apart)
+    fetched = {tile * pace + int(step) for tile in range(tiles) for step in steps}
+    assert fetched >= {row * apart + line * LINE for row in range(across) for line in range(lines)}
+
+
+def test_what_is_fetched_onward_fits_the_table():
+    for depth in (1, 3, 16):
+        for lines, across, tiles in ((0, 64, 4), (9, 64, 4), (40, 1, 1)):
+            steps = np.full(depth, -1)
+            fill_onward(steps, lines, across, tiles, 4096)
+            assert (steps >= 0).all()
 
 
 @compiled_only
