@@ -18,6 +18,7 @@
 | `DSEQ_EMERGENCY` | none | folder for the state of training when a signal or a hang ends a `fit` that has no |
 | | | `BackupAndRestore`; pass one of that folder to go on from there |
 | `DSEQ_ISA` | `auto` | register tile of the matrix kernel: `auto`, `avx512`, `avx2`, `neon`, `plain` |
+| `DSEQ_CONVOLUTION` | `auto` | `auto`: 3 x 3 taps by Winograd's tiles where that is faster; `direct`: sums over windows |
 | `DSEQ_TIMELINE` | none | file for the times of all ranks in each step, which Chrome and Perfetto draw |
 | `DSEQ_DEBUG` | `0` | 1: say which kernels are compiled or loaded, which engine trains, and after each epoch where |
 | | | the time went; 2: also print each plan |
@@ -33,6 +34,7 @@ CHOICES = {
     "DSEQ_STRICT": ("0", "1"),
     "DSEQ_DESYNC": ("end", "restore"),
     "DSEQ_ISA": ("auto", "avx512", "avx2", "neon", "plain"),
+    "DSEQ_CONVOLUTION": ("auto", "direct"),
     "DSEQ_DEBUG": ("0", "1", "2"),
 }
 
@@ -88,6 +90,7 @@ desync = _read("DSEQ_DESYNC")
 timeout = _read_seconds("DSEQ_TIMEOUT", 600)
 emergency = os.environ.get("DSEQ_EMERGENCY", "").strip()
 isa = _read("DSEQ_ISA")
+convolution = _read("DSEQ_CONVOLUTION")
 timeline = os.environ.get("DSEQ_TIMELINE", "").strip()
 debug = int(_read("DSEQ_DEBUG"))
 

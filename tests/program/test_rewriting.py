@@ -251,7 +251,7 @@ def images_by_tiles(x):
     return layers.Conv2D(48, 3)(x)
 
 
-def test_convolutions_by_tiles():
+def test_convolutions_by_tiles(monkeypatch):
     training = listing(model_of(images_by_tiles), Training).splitlines()
     kernels = [line.split()[0] for line in training]
     assert kernels.count("conv_forward") == kernels.count("conv_write_kernel") == 1  # the first has 3 channels
@@ -265,6 +265,8 @@ def test_convolutions_by_tiles():
     head, steps = listing(model_of(images_by_tiles)).split("\nforward:")
     assert head.count("winograd_kernel") == steps.count("winograd_forward") == 2  # weights are transformed once a run
     assert "winograd_kernel" not in steps
+    monkeypatch.setattr(dseq.config, "convolution", "direct")
+    assert "winograd" not in listing(model_of(images_by_tiles), Training)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,14 @@
-"""Convolutions of 3 x 3 taps are made of fewer multiplications where that pays for the sums around them."""
+"""Convolutions of 3 x 3 taps are made of fewer multiplications where that pays for the sums around them.
+
+The pixels of a tile are mixed before they are multiplied: a result may have a rounding error of the size that fits the
+largest of 4 x 4 pixels, though only 3 x 3 belong to it, and a pixel that is no number spoils its whole tile.
+"""
 
 from math import prod
 
 import numpy as np
 
+from dseq import config
 from dseq.kernels.conv import (
     conv_backward_input,
     conv_backward_kernel,
@@ -35,6 +40,8 @@ def convolve_by_tiles(draft) -> None:
     Args:
         draft: The `Draft`.
     """
+    if config.convolution == "direct":
+        return
     for call in [*draft.forward, *draft.backward]:
         if call.kernel is conv_forward:
             _forward(draft, call)
