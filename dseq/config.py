@@ -18,7 +18,7 @@
 | `DSEQ_EMERGENCY` | none | folder for the state of training when a signal or a hang ends a `fit` that has no |
 | | | `BackupAndRestore`; pass one of that folder to go on from there |
 | `DSEQ_ISA` | `auto` | register tile of the matrix kernel: `auto`, `avx512`, `avx2`, `neon`, `plain` |
-| `DSEQ_CONVOLUTION` | `auto` | `auto`: 3 x 3 taps by Winograd's tiles where that is faster; `direct`: sums over windows |
+| `DSEQ_CONVOLUTION` | `auto` | `auto`: 3 x 3 taps by Winograd's tiles where faster; `direct`: sums over windows |
 | `DSEQ_TIMELINE` | none | file for the times of all ranks in each step, which Chrome and Perfetto draw |
 | `DSEQ_DEBUG` | `0` | 1: say which kernels are compiled or loaded, which engine trains, and after each epoch where |
 | | | the time went; 2: also print each plan |

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,9 +145,9 @@ TILES = [
 @pytest.mark.skipif(not JIT, reason="compiled tiles")
 @pytest.mark.parametrize("isa", TILES)
 def test_other_tiles(isa):
-    """The cases once more with the register tile of another CPU, whose last columns are packed."""
-    chosen = "forward_and_gradients and float32"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", chosen]
+    """The cases once more with the register tile of another CPU, whose last columns are packed, and those by tiles."""
+    chosen, files = "forward_and_gradients and float32", (__file__, Path(__file__).with_name("test_winograd.py"))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files, "-k", chosen]
     subprocess.run(command, env={**os.environ, "DSEQ_ISA": isa}, check=True, timeout=200, capture_output=True)
 
 
