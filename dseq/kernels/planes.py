@@ -67,20 +67,23 @@ def multiply_planes(
                 if TWO and m - j0 >= broad:
                     copy = panel if count >= WORTH and ldb != broad * size else 0
                     broad_panel(
-                        pointer, rows, targets, count, row_left, 0, part, place, ldb, from_row, column, broad, 0, copy
-                    )
+                        pointer, rows, targets, count, row_left, 0, part, place, ldb, from_row, column, broad, 0, copy,
+                        0, 0, broad * size,
+                    )  # fmt: skip
                     j0 += broad
                 elif m - j0 >= wide:
                     copy = panel if count >= WORTH and ldb != wide * size else 0
                     wide_panel(
-                        pointer, rows, targets, count, row_left, 0, part, place, ldb, from_row, column, wide, 0, copy
-                    )
+                        pointer, rows, targets, count, row_left, 0, part, place, ldb, from_row, column, wide, 0, copy,
+                        0, 0, wide * size,
+                    )  # fmt: skip
                     j0 += wide
                 else:
                     columns = min(lanes, m - j0)
                     narrow_panel(
-                        pointer, rows, targets, count, row_left, 0, part, place, ldb, from_row, column, columns, 0, 0
-                    )
+                        pointer, rows, targets, count, row_left, 0, part, place, ldb, from_row, column, columns, 0, 0,
+                        0, 0, 0,
+                    )  # fmt: skip
                     j0 += columns
 
 
