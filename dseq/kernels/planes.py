@@ -26,10 +26,10 @@ tile_words, step_words = words(MOST), words(DEPTH)
 
 @inlined
 def block_of(tiles, c, o):
-    # Blocks of the same size, in whole register tiles.
+    # Blocks of the same size, in whole register tiles, and one where there is nothing to do.
     most = MOST // 2 if c + o <= FEW else MOST
     blocks = max(1, (tiles + most - 1) // most)
-    return min(most, ((tiles + blocks - 1) // blocks + UNIT - 1) // UNIT * UNIT)
+    return max(UNIT, min(most, ((tiles + blocks - 1) // blocks + UNIT - 1) // UNIT * UNIT))
 
 
 @inlined

@@ -140,8 +140,10 @@ def test_one_pixel_that_is_no_number():
 
 def test_no_samples():
     case = (0, 4, 4, 0, 0, 16, 16)
-    x, w, dy, _ = arrays(case, "float32")
+    x, w, dy, bias = arrays(case, "float32")
     (space, _), dw = memory(case, "float32", sums=True), w.copy()
+    winograd_forward(dy, x, np.zeros((16, 16, 16), "float32"), bias, space, 0, 0, NONE)  # as a rank without rows does
+    winograd_write_input(x, dy, np.zeros((16, 16, 16), "float32"), space, 0, 0)
     winograd_backward_kernel(dw, x, dy, space)
     assert np.array_equal(dw, w)
     winograd_write_kernel(dw, x, dy, space)
