@@ -304,6 +304,14 @@ def test_maxima_of_an_activation():
     assert "relu_in_place" in listing(model_of(read_twice), Training)
     check_same(read_twice, *rewriting.REWRITES)
 
+    def read_before_the_activation(x):
+        y = layers.Conv2D(4, 3)(x)
+        before = layers.GlobalAveragePooling2D()(y)
+        return layers.Dense(4)(layers.Concatenate()([before, layers.GlobalMaxPooling2D()(layers.ReLU()(y))]))
+
+    assert "places_bias" not in listing(model_of(read_before_the_activation), Training)
+    check_same(read_before_the_activation, *rewriting.REWRITES)
+
 
 def test_maxima_of_a_convolution():
     """They are taken while its rows are in a cache, and so is the kernel's gradient where the input needs none."""

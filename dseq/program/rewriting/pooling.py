@@ -37,7 +37,7 @@ def _gate(draft, call, code):
         draft.replace(pool, max_places, (*pool.args[:-1], code))
     draft.remove(call)
     draft.move(inner, outer)
-    if len(backs) == 1:
+    if draft.writers(outer) == backs[:1]:  # the gradient of what the bias is added to is that of the maxima alone
         _, dy, places, *window = backs[0].args[:6]
         for user in draft.users(outer):
             if user.kernel is dense_backward_bias:
