@@ -213,7 +213,8 @@ class Optimizer(Applying):
         overwrite = bool(self.ema_overwrite_frequency) and (updates + 1) % self.ema_overwrite_frequency == 0
         norm = self.clipnorm or self.global_clipnorm or 0.0
         gate = due, (1.0 if steps > 1 else unscale), self.clipvalue or np.inf
-        self.memory.set((1.0, due, unscale, steps, norm, keep, overwrite), gate)
+        lasting = not (self.gated or norm)
+        self.memory.set((1.0, due, unscale, steps, norm, keep, overwrite), gate, lasting)
 
     def end_step(self) -> None:
         """Counts the step."""

@@ -6,6 +6,7 @@ memory, pieces of `CHUNK` elements keep it in the cache: the arenas pass through
 """
 
 import struct
+from functools import cache
 
 import numpy as np
 
@@ -64,21 +65,30 @@ class Memory:
         self.control = np.ones(7)
         self.clips = np.ones((gates, 3))
         self.lanes = np.zeros(kernels.LANES)
-        self._flags = self._squares = None
+        self._flags = self._squares = self._set = None
         self._scratch = {}
 
-    def set(self, control, gate) -> None:
+    def set(self, control, gate, lasting=False) -> None:
         """Sets the numbers of a step.
 
         Args:
             control: The seven numbers of `control`, see `dseq.kernels.clip`.
             gate: The three of every gate.
+            lasting: Whether no kernel of the step writes them: then they need not be written again.
         """
+        if (control, gate) == self._set:
+            return
+        self._set = (control, gate) if lasting else None
         fill(self.control, control)
         if len(self.clips) == 1:
             fill(self.clips, gate)
         else:
             self.clips[:] = gate
+
+    def only_accumulate(self) -> None:
+        """Changes the numbers of a step to those of one that changes no weights."""
+        self._set = None
+        self.control[1] = self.clips[:, 0] = 0
 
     @property
     def flags(self):
@@ -124,7 +134,12 @@ def fill(array, numbers) -> None:
         array: The array.
         numbers: As many numbers.
     """
-    struct.pack_into(f"{len(numbers)}d", array, 0, *numbers)
+    _packer(len(numbers))(array, 0, *numbers)
+
+
+@cache
+def _packer(count):
+    return struct.Struct(f"{count}d").pack_into
 
 
 def calls(optimizer, parts, weights, exchange=None):

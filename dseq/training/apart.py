@@ -210,7 +210,7 @@ class Accumulating(Apart):
         self.bring()
         session.engine.reduce(session.parameters.grads, session.parameters.trainable_size)
         optimizer.begin_step(1 / session.loss_scale)
-        optimizer.memory.control[1] = optimizer.memory.clips[:, 0] = 0  # whichever step it is, it only accumulates
+        optimizer.memory.only_accumulate()  # whichever step it is
         session.step.update()
         session.engine.finish(session.parameters.params)
         self._clear()
