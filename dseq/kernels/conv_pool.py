@@ -13,7 +13,7 @@ from dseq.kernels.base import JIT, kernel
 from dseq.kernels.conv import conv_backward_kernel, conv_forward
 from dseq.kernels.epilogue import NONE, activate
 from dseq.kernels.gemm import operand_of
-from dseq.kernels.pool import max_forward, max_places, places_write
+from dseq.kernels.pool import max_forward, max_places, places_bias, places_write
 from dseq.kernels.quads import quads_forward, quads_gradient
 from dseq.kernels.vector import BYTES, address_of, size_of
 
@@ -49,25 +49,29 @@ def _conv_quads(y, places, x, w, b, sh, sw, dh, dw, activation):
 
 
 @kernel
-def _conv_quads_kernel(dw_, x, dy, places, sh, sw, dh, dw):
+def _conv_quads_kernel(dw_, db, x, dy, places, sh, sw, dh, dw):
     n, _, oh, ow, o = dy.shape
     h, wide, c = x.shape[2:]
     rows, columns = dw_.shape[1:3]
     size = size_of(dw_)
-    step, run, runs = size * sh * wide * c, c, columns
+    step, run, runs, bias = size * sh * wide * c, c, columns, 0
     if dw == 1:
         run, runs = columns * c, 1
     for i in range(n):
         upper = operand_of(dw_, x) + size * i * h * wide * c
         for r in range(oh):
             done = (i * oh + r) * ow * o
+            if db is not None:
+                bias = operand_of(dw_, db)
             for t in range(runs):
                 first = upper + size * t * dw * c
                 quads_gradient(
                     dw_, address_of(dw_) + size * t * c * o, size * o, size * columns * c * o, rows, run,
                     first, first + step, size * sw * c, size * dh * wide * c,
                     operand_of(dw_, dy) + size * done, address_of(places) + done, ow, size * o,
+                    bias,
                 )  # fmt: skip
+                bias = 0
             upper += 2 * step
 
 
@@ -98,13 +102,15 @@ def conv_max(y, places, scratch, x, w, b, sh, sw, dh, dw, kh, kw, activation):
 
 
 @kernel
-def conv_max_kernel(dw_, scratch, x, dy, places, sh, sw, dh, dw, kh, kw):
-    # dw_ (1, taps, taps, c, o) of the kernel, scratch (1, rows, wide, o), x (n, 1, h, w, c) padded, dy, places
-    # (n, 1, oh, ow, o)
+def conv_max_kernel(dw_, db, scratch, x, dy, places, sh, sw, dh, dw, kh, kw):
+    # dw_ (1, taps, taps, c, o) of the kernel, db (o,) of the bias or None, scratch (1, rows, wide, o), x (n, 1, h, w,
+    # c) padded, dy, places (n, 1, oh, ow, o)
     n, _, oh, ow, o = dy.shape
     if JIT and kh == 2 and kw == 2 and o * size_of(dy) % BYTES == 0:
-        _conv_quads_kernel(dw_, x, dy, places, sh, sw, dh, dw)
+        _conv_quads_kernel(dw_, db, x, dy, places, sh, sw, dh, dw)
         return
+    if db is not None:
+        places_bias(db, dy.reshape((n * oh * ow, o)), places.reshape((n * oh * ow, o)), kh * kw)
     band, wide = scratch.shape[1] // kh, scratch.shape[2]
     reach = (dw_.shape[1] - 1) * dh + 1
     for i in range(n):
@@ -120,9 +126,9 @@ def conv_max_kernel(dw_, scratch, x, dy, places, sh, sw, dh, dw, kh, kw):
 
 
 @kernel
-def conv_max_write_kernel(dw_, scratch, x, dy, places, sh, sw, dh, dw, kh, kw):
-    # the same where dw_ holds nothing yet
+def conv_max_write_kernel(dw_, db, scratch, x, dy, places, sh, sw, dh, dw, kh, kw):
+    # the same where dw_ holds nothing yet; db is added to
     whole = dw_.reshape(dw_.size)
     for j in range(whole.size):
         whole[j] = 0
-    conv_max_kernel(dw_, scratch, x, dy, places, sh, sw, dh, dw, kh, kw)
+    conv_max_kernel(dw_, db, scratch, x, dy, places, sh, sw, dh, dw, kh, kw)

@@ -14,7 +14,7 @@ from dseq.kernels.epilogue import NONE, RELU6
 from dseq.kernels.microkernel import WORDS, Panel
 from dseq.kernels.vector import BYTES, ISA, POINTER, emits, word
 
-FORWARD, BACKWARD = 13, 13  # words
+FORWARD, BACKWARD = 13, 14  # words
 BYTE = ir.IntType(8)
 WIDEST = 2 if ISA in ("avx512", "neon") else 1  # vectors of channels: there are 32 registers, or 16
 PIXELS = ((0, 0), (0, 1), (1, 0), (1, 1))
@@ -142,7 +142,31 @@ class Quads(Panel):
         function, builder = self.function("quads_gradient", BACKWARD)
         if builder is None:
             return function
-        to, ldw, next_row, rows, run, upper, lower, right, along, dy, places, count, columns = function.args
+        to, ldw, next_row, rows, run, upper, lower, right, along, dy, places, count, columns, bias = function.args
+
+        def given(vectors, number, at):
+            """A window's gradient, and the bytes that say where it belongs."""
+            found = []
+            for v in range(vectors):
+                place = builder.add(builder.mul(number, columns), builder.add(at, word(v * BYTES)))
+                value = self.load(builder, builder.add(dy, place))
+                place = builder.inttoptr(builder.add(places, builder.sdiv(place, word(self.size))), POINTER)
+                found.append((value, builder.load(place, align=1, typ=ir.VectorType(BYTE, self.lanes))))
+            return found
+
+        def all_windows(vectors, at):
+            """The bias' gradient."""
+            targets = [builder.add(builder.add(bias, at), word(v * BYTES)) for v in range(vectors)]
+
+            def window(number, *sums):
+                parts = given(vectors, number, at)
+                flat = [builder.icmp_signed("==", which, self.numbers(4)) for _, which in parts]
+                parts = [builder.select(f, self.zero, value) for f, (value, _) in zip(flat, parts, strict=True)]
+                return [builder.fadd(total, part) for total, part in zip(sums, parts, strict=True)]
+
+            _, sums = self.loop(builder, word(0), count, 1, window, [self.load(builder, to) for to in targets])
+            for value, target in zip(sums, targets, strict=True):
+                self.store(builder, value, target)
 
         def taps(high, long, vectors, q, u, at):
             """As many taps down and along at once, over all windows of a row."""
@@ -160,13 +184,9 @@ class Quads(Panel):
             def window(number, *sums):
                 heads = self.heads(builder, began, right, number)
                 parts = []
-                for v in range(vectors):
-                    place = builder.add(builder.mul(number, columns), builder.add(at, word(v * BYTES)))
-                    given = self.load(builder, builder.add(dy, place))
-                    place = builder.add(places, builder.sdiv(place, word(self.size)))
-                    which = builder.load(builder.inttoptr(place, POINTER), align=1, typ=ir.VectorType(BYTE, self.lanes))
+                for value, which in given(vectors, number, at):
                     mine = [builder.icmp_signed("==", which, self.numbers(n)) for n in range(4)]
-                    parts.append([builder.select(one, given, self.zero) for one in mine])
+                    parts.append([builder.select(one, value, self.zero) for one in mine])
                 new = []
                 for i in range(high):
                     for j in range(long):
@@ -185,6 +205,8 @@ class Quads(Panel):
                 self.store(builder, value, target)
 
         def across(vectors, at):
+            with builder.if_then(builder.icmp_signed("!=", bias, word(0))):
+                all_windows(vectors, at)
             q = word(0)
             for high in (3, 1):
 
@@ -220,11 +242,12 @@ def quads_forward(
 
 @primitive(twin=None)
 def quads_gradient(
-    typingctx, like, to, ldw, next_row, rows, run, upper, lower, right, along, dy, places, count, columns,
+    typingctx, like, to, ldw, next_row, rows, run, upper, lower, right, along, dy, places, count, columns, bias,
 ):  # fmt: skip
     """Adds to the gradient of `rows` x `run` taps what comes from a row of windows.
 
     Taps are at `to`, ldw bytes apart along a run, and `next_row` from one run to the next; what they are multiplied by
-    is one element apart along a run and `along` bytes from one run to the next. All else as in `quads_forward`.
+    is one element apart along a run and `along` bytes from one run to the next. `bias` is the address of the bias'
+    gradient, which is added to as well, or 0. All else as in `quads_forward`.
     """
     return emits(Quads, lambda e, builder, _, *words: builder.call(e.gradient(), words), BACKWARD)(like)

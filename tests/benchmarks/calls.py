@@ -18,15 +18,15 @@ PRODUCTS = {  # kernel: which argument's pixels and which argument's elements ar
     "conv_backward_kernel": (2, 0),
     "conv_write_kernel": (2, 0),
     "conv_max": (0, 4),
-    "conv_max_kernel": (3, 0),
-    "conv_max_write_kernel": (3, 0),
+    "conv_max_kernel": (4, 0),
+    "conv_max_write_kernel": (4, 0),
     "dense_forward": (0, 2),
     "dense_backward_input": (1, 2),
     "dense_write_input": (1, 2),
     "dense_backward_kernel": (2, 0),
     "dense_write_kernel": (2, 0),
 }
-WINDOWS = {"conv_max": 10, "conv_max_kernel": 9, "conv_max_write_kernel": 9}  # where height and width of a window are
+WINDOWS = {"conv_max": 10, "conv_max_kernel": 10, "conv_max_write_kernel": 10}  # where height and width of a window are
 
 
 def operations(call, rows):

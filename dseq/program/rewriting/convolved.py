@@ -53,7 +53,8 @@ def _join(draft, pool, y, places, image, where):
 
 
 def _join_backward(draft, pool, places, shape, x, how):
-    back, *others = [call for call in draft.users(places.block) if call is not pool and call.kernel is not places_bias]
+    known = [call for call in draft.users(places.block) if call is not pool]
+    back, *others = [call for call in known if call.kernel is not places_bias]
     to, given = back.args[:2]
     users = [call for call in draft.users(to.block) if call is not back]
     expected = {conv_backward_kernel: 2, dense_backward_bias: 1}  # and which of their arguments is the gradient
@@ -63,12 +64,17 @@ def _join_backward(draft, pool, places, shape, x, how):
         return
     if any(call.number > back.number for call in draft.writers(given.block)):
         return
+    kernels = [call for call in users if call.kernel is conv_backward_kernel]
+    biases = [call for call in known if call.kernel is places_bias]
     for call in users:
         if call.kernel is dense_backward_bias:
-            args = call.args[0], matrix(given), matrix(places), how[-2] * how[-1]
-            draft.replace(call, places_bias, args)
-        else:
-            scratch = draft.block(f"{to.label}/rows", shape, to.dtype)
-            args = call.args[0], scratch, x, given, places, *how
-            draft.replace(call, conv_max_kernel, args, conv_max_write_kernel)
+            draft.replace(call, places_bias, (call.args[0], matrix(given), matrix(places), how[-2] * how[-1]))
+            biases.append(call)
     draft.remove(back)
+    for kernel in kernels:
+        scratch, bias = draft.block(f"{to.label}/rows", shape, to.dtype), None
+        if len(biases) == 1 == len(kernels) and len(draft.users(biases[0].target)) == 1:  # or others might write it
+            bias = biases[0].args[0]
+            draft.remove(biases[0])
+        args = kernel.args[0], bias, scratch, x, given, places, *how
+        draft.replace(kernel, conv_max_kernel, args, conv_max_write_kernel)
