@@ -70,6 +70,25 @@ for mine, wanted in zip(model.get_weights(), first, strict=True):
     np.testing.assert_array_equal(mine, wanted + np.float32(1))
 same(b"".join(w.tobytes() for w in model.get_weights()))
 
+
+# The same where training is the first to see it, also what is not among the parameters.
+class Counted(keras.layers.Layer):
+    def build(self, input_shape):
+        self.seen = self.add_weight((2,), "zeros", dtype="int32", trainable=False, name="seen")
+
+    def call(self, x):
+        return 1.0 * x
+
+
+trained = keras.Sequential([keras.Input((4,)), Counted(), keras.layers.Dense(3), keras.layers.BatchNormalization()])
+trained.compile(keras.optimizers.SGD(0.0), "mse")
+kept = trained.get_weights()
+trained.set_weights([w + 1 + rank for w in kept])
+trained.fit(x, y[:, :3], epochs=1, verbose=0)
+for mine, wanted in zip(trained.get_weights()[:5], world.broadcast_object(kept), strict=False):
+    np.testing.assert_array_equal(mine, wanted + wanted.dtype.type(1))
+same(b"".join(w.tobytes() for w in trained.get_weights()))
+
 # So is what scripts give some ranks' optimizers only; but a learning rate is an argument, alike on all ranks.
 if rank == 0:
     model.optimizer.variables[3].assign(model.optimizer.variables[3].numpy() + 1)
