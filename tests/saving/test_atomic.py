@@ -206,8 +206,9 @@ def test_temporary_files_of_the_dead_are_removed(path):
 
 def test_killed_while_writing(path):
     code = """
-import sys
+import signal, sys
 from tests.saving import test_atomic
+signal.alarm(120)  # should nobody be there to kill it
 value = 0
 while True:
     value += 1
