@@ -1,5 +1,6 @@
 """Callbacks on several ranks: decisions, files, failures, and going on with a job on another number of ranks."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +47,8 @@ def test_what_ranks_decide_and_set(ranks, tmp_path):
             assert f"Received: rank 0: in {method}; {others}: in the callbacks, after {hook}. Do not put" in message
 
 
-def train(folder, result, ranks, *fail):
-    return run([PROGRAMS / "backup.py", folder, result, *fail], ranks, timeout=90)
+def train(folder, result, ranks, *fail, **env):
+    return run([PROGRAMS / "backup.py", folder, result, *fail], ranks, timeout=90, env=env)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,6 @@ def uninterrupted(tmp_path_factory):
     "before, after, fail",
     [
         (1, 2, ["13"]),  # all ranks fail in the middle of the second epoch
-        (2, 1, ["13"]),
         (2, 3, ["13", "1"]),  # one rank
         (3, 3, ["23", "0"]),
     ],
@@ -80,6 +80,23 @@ def test_a_job_goes_on_with_another_number_of_ranks(before, after, fail, uninter
     assert found["first"] == (1 if fail[0] == "13" else 2)
     for name in (f"arr_{i}" for i in range(5)):  # four weights, and the last losses
         np.testing.assert_allclose(found[name], uninterrupted[name], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_in_strict_mode_a_job_goes_on_to_the_bit(tmp_path):
+    folder, jobs = tmp_path / "backup", {}
+    done = train(folder, tmp_path / "none.npz", 4, "13", DSEQ_STRICT="1")
+    assert done.returncode != 0 and "the victim's words" in done.stderr, done.stderr
+    for name, ranks in {"whole": 1, "one": 1, "three": 3}.items():
+        here, result = tmp_path / name, tmp_path / f"{name}.npz"
+        if name != "whole":
+            shutil.copytree(folder, here)
+        done = train(here, result, ranks, DSEQ_STRICT="1")
+        assert done.returncode == 0, done.stdout + done.stderr
+        jobs[name] = np.load(result)
+    for name in (f"arr_{i}" for i in range(5)):
+        np.testing.assert_array_equal(jobs["one"][name], jobs["whole"][name], err_msg=name)
+        np.testing.assert_array_equal(jobs["three"][name], jobs["whole"][name], err_msg=name)
+    assert jobs["whole"]["first"] == 0 and jobs["one"]["first"] == jobs["three"]["first"] == 1
 
 
 @pytest.mark.parametrize(
