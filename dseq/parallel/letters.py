@@ -12,6 +12,7 @@ import select
 import socket
 
 LONGEST = 60_000  # bytes of a datagram
+ANSWER = 0.1  # seconds in which a host says that there is no such mailbox
 
 
 def _machine():
@@ -42,6 +43,7 @@ class Letters:
         self._socket.bind(("", 0))
         self._socket.setblocking(False)
         self._secret, self._where, self.rank = secrets.token_hex(16), {}, None
+        self._came_from = {}  # by rank, the address of its last letter
 
     def address(self) -> tuple:
         """What the others must know, as plain values."""
@@ -88,10 +90,31 @@ class Letters:
         found = []
         while select.select([self._socket], [], [], 0 if found else seconds)[0]:
             try:
-                letter = json.loads(self._socket.recv(65536))
+                data, address = self._socket.recvfrom(65536)
+                letter = json.loads(data)
                 known = secrets.compare_digest(str(letter["secret"]), self._secret) and letter["rank"] in self._where
             except (OSError, ValueError, TypeError, KeyError):
                 continue
             if known:
+                self._came_from[letter["rank"]] = address
                 found.append(letter)
         return found
+
+    def has_closed(self, rank: int) -> bool:
+        """Whether a rank's host says that nobody is there any more to read its letters, as when its process has ended.
+
+        False if it says nothing, or if no letter has ever come from there.
+        """
+        if rank not in self._came_from:
+            return False
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(self._came_from[rank])
+                probe.send(b"?")  # no letter: dropped if somebody is there
+                if select.select([probe], [], [], ANSWER)[0]:
+                    probe.recv(1)
+            except ConnectionRefusedError:
+                return True
+            except OSError:
+                return False
+        return False

@@ -6,6 +6,9 @@ answer (stopped, dead, cut off) and those that neither get on nor wait for other
 others names them with their stacks, saves the weights of the last finished step if it can (`whereabouts.rescue`), and
 all end with the exit code `HUNG`. While a rank that is waited for gets on, everybody waits: what compiles or writes for
 long does, and has more time (`whereabouts.Progress`).
+
+Who waits for some seconds also looks whether its neighbours' processes still exist: not every launcher ends a job of
+which one rank was killed.
 """
 
 import contextlib
@@ -23,6 +26,7 @@ from dseq.parallel.letters import Letters
 from dseq.parallel.siblings import seconds_used, siblings
 
 HUNG = 86  # exit code of a job that a watchdog ended
+GONE = 5.0  # seconds of waiting from which on ranks look whether others still exist
 LOOK = 1.0  # seconds between looks at most
 RESCUE = 120.0  # seconds that saving may take
 TOLD = 40  # stacks and places that a message has at most
@@ -71,6 +75,7 @@ class Watchdog:
         self.rank, self.hosts, self.processes = None, [], []
         self._heard = set()  # ranks whose answers have ever reached this one
         self._answers, self._asked = {}, None
+        self._missed, self._gone = set(), set()  # neighbours that did not exist at the last look; and at the one before
         self._verdict = None  # until when somebody else is given time to end the job
         self._owner = os.getpid()
 
@@ -93,7 +98,10 @@ class Watchdog:
             state = self.progress.state()
             if self._verdict is not None and time.monotonic() > self._verdict:
                 self._end()
-            if not state.overdue or state.place in (whereabouts.SCRIPT, whereabouts.END):
+            rests = state.place in (whereabouts.SCRIPT, whereabouts.END)
+            if self._verdict is None:
+                self._look_around(state.waits and not rests and state.idle > min(GONE, self.limit))
+            if rests or not (state.overdue or self._gone):
                 self._asked, self._answers = None, {}
             elif self._verdict is None:
                 self._inquire(state)
@@ -111,6 +119,15 @@ class Watchdog:
             time.sleep(1)  # the launcher may be faster
             self._end()
 
+    def _look_around(self, waits):
+        """Finds neighbours whose processes have ended, though the rank waits; the others' neighbours find those."""
+        missed = set()
+        if waits and self.rank is not None:
+            for other in {(self.rank + 1) % len(self.hosts), (self.rank - 1) % len(self.hosts)}:
+                if self.processes[other].state() == "ended" or self.letters.has_closed(other):
+                    missed.add(other)
+        self._missed, self._gone = missed, missed & self._missed
+
     def _inquire(self, state):
         now = time.monotonic()
         if self.rank is None:
@@ -122,7 +139,7 @@ class Watchdog:
                 self.letters.send(other, "ask")
         for letter in self.letters.receive(min(0.5, self.look)):
             self._read(letter)
-        if now - self._asked < self.patience and len(self._answers) < len(self.hosts) - 1:
+        if now - self._asked < self.patience and len(self._answers) < len(self.hosts) - 1 - len(self._gone):
             return
         answers = self._answers | {self.rank: vars(self.progress.state())}
         guilty = self._guilty(answers)
@@ -135,7 +152,9 @@ class Watchdog:
         turn = judges.index(self.rank) if self.rank in judges else len(judges)
         for letter in self.letters.receive(0):
             self._read(letter)
-        if self._verdict is None and now - self._asked > turn * self.patience:
+        if self._gone:  # told by both neighbours
+            turn = 0 if (self.rank + 1) % len(self.hosts) in self._gone else 1
+        if self._verdict is None and now - self._asked >= turn * self.patience:
             self._judge(guilty, answers)
 
     def _guilty(self, answers):
@@ -144,7 +163,9 @@ class Watchdog:
         for rank in range(len(self.hosts)):
             here = self.processes[rank].state() if rank != self.rank else "running"
             answer = answers.get(rank)
-            if here in ("stopped", "ended"):
+            if rank in self._gone:
+                guilty[rank] = "its process has ended without a word, as one that was killed"
+            elif here in ("stopped", "ended"):
                 guilty[rank] = f"its process is {here}"
             elif answer is None:
                 # Who has never answered may be where letters do not arrive.
@@ -159,7 +180,8 @@ class Watchdog:
         others = [rank for rank in range(len(self.hosts)) if rank != self.rank]
         for rank in others:
             self.letters.send(rank, "verdict")
-        lines = [f"no progress for {self.limit:g} s (DSEQ_TIMEOUT): the job waits for {ranks_text(sorted(guilty))}."]
+        why = "" if self._gone else f"no progress for {self.limit:g} s (DSEQ_TIMEOUT): "
+        lines = [f"{why}the job waits for {ranks_text(sorted(guilty))}."]
         for rank in sorted(guilty)[:TOLD]:
             answer = answers.get(rank)
             lines.append(f"rank {rank} ({self.hosts[rank]}, process {self.processes[rank].number}): {guilty[rank]}")

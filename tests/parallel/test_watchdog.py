@@ -104,7 +104,13 @@ def test_letters():
     time.sleep(0.05)
     assert [letter["kind"] for letter in second.receive(5)] == ["state"]
     assert second.receive(0) == []
-    first.close(), second.close()
+    second.send(0, "state")
+    assert not first.has_closed(1)  # no letter of it has come yet
+    first.receive(5)
+    assert not first.has_closed(1)
+    second.close()
+    assert first.has_closed(1)
+    first.close()
 
 
 def answer(place="a training step", waits=True, beats=5, overdue=True, idle=20.0):
@@ -135,6 +141,23 @@ def test_who_is_to_blame(dog):
 def test_a_process_that_is_gone(dog):
     dog.processes[1] = Process(Process.own().number, Process.own().space, "born at another time")
     assert dog._guilty({0: answer(), 2: answer()}) == {1: "its process is ended"}
+
+
+def test_a_neighbour_that_was_killed(dog):
+    """It is seen twice, while this rank waits, and nobody waits for its answer."""
+    dog.processes[1] = Process(Process.own().number, Process.own().space, "born at another time")
+    dog._look_around(True)
+    assert not dog._gone
+    dog._look_around(True)
+    assert dog._gone == {1}
+    said = []
+    dog._judge = lambda guilty, answers: said.append(guilty)
+    dog.progress.state = lambda: whereabouts.State("a training step", True, 5, 6.0, False, "", True, False)
+    dog._asked, dog._answers = time.monotonic(), {2: answer(overdue=False)}
+    dog._inquire(dog.progress.state())
+    assert said == [{1: "its process has ended without a word, as one that was killed"}]
+    dog._look_around(False)
+    assert not dog._gone
 
 
 def test_all_wait():
