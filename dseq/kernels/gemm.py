@@ -9,7 +9,7 @@ import numpy as np
 from numba import carray, types
 from numba.core.errors import TypingError
 
-from dseq.kernels.base import JIT, kernel, primitive
+from dseq.kernels.base import JIT, inlined, kernel, primitive
 from dseq.kernels.epilogue import activate
 from dseq.kernels.link import linked
 from dseq.kernels.microkernel import LINE, broad_panel, narrow_panel, wide_panel
@@ -107,9 +107,9 @@ def fill_lines(ahead, left, begin, tile, span, size):
 
 
 @kernel
-def fill_onward(ahead, lines, across, tiles, apart):
-    # ahead (depth,): what each step fetches of B's next panel, which has `across` rows of so many lines, `apart` bytes
-    # from each other, divided among `tiles` tiles: those of the first. Gives the bytes to the next tile's.
+def fill_rectangle(ahead, lines, across, tiles, apart):
+    # ahead (depth,): what each step fetches of `across` rows of so many lines, `apart` bytes from each other, divided
+    # among `tiles` tiles: those of the first. Gives the bytes to the next tile's.
     lines = max(1, min(lines, ahead.size))
     rows = max(1, min((across + tiles - 1) // tiles, ahead.size // lines))
     each = max(1, ahead.size // (rows * lines))  # steps to a line
@@ -122,6 +122,31 @@ def fill_onward(ahead, lines, across, tiles, apart):
     for again in range(k, ahead.size):
         ahead[again] = ahead[k - 1]
     return rows * apart
+
+
+@kernel
+def fill_onward(ahead, transposed, contiguous, m, width, apart, tiles, size):
+    # ahead (depth,): what each step of the first of so many tiles fetches of B, of which m columns are multiplied in
+    # panels of `width`: the next panel or, if all panels follow each other in memory, a share of the next piece. Gives
+    # the bytes to what the next tile fetches, and to the next panel's share.
+    depth = ahead.size
+    if transposed != 0:
+        return fill_rectangle(ahead, depth * size // LINE, width, tiles, apart), 0
+    if not contiguous:
+        return fill_rectangle(ahead, width * size // LINE, depth, tiles, apart), 0
+    panels = (m + width - 1) // width
+    share = (depth * m * size + panels * LINE - 1) // (panels * LINE)
+    lines = (share + tiles - 1) // tiles
+    return fill_rectangle(ahead, lines, 1, 1, lines * LINE), share * LINE
+
+
+@inlined
+def onward_from(b, j0, columns, k0, depth, m, k, apart, transposed, contiguous, share, size):
+    # From where a panel's tiles fetch ahead, see fill_onward; 0 if nothing comes behind it.
+    along, across = (size, apart) if transposed != 0 else (apart, size)
+    if not contiguous and j0 + columns < m:
+        return b + (j0 + columns) * across + k0 * along
+    return b + (k0 + depth) * along + share if k0 + depth < k else 0
 
 
 @kernel
@@ -152,8 +177,6 @@ def contract(
     # Whether rows of A come from memory, share little with each other and leave little out between them.
     fresh = step == 1 and n * a3 * size > FAR and a3 <= k <= 4 * a3
     # Whether B comes from far away, and there are few rows to hide that.
-    first_width = broad if m >= broad else wide
-    panels = (m + first_width - 1) // first_width
     onwards = step == 1 and not fresh and straight and WORTH <= n <= FEW and k * m * size >= STREAM
     deepest = SHORTER if m >= broad else DEPTH
     blocks = max(1, (k + deepest - 1) // deepest)
@@ -163,7 +186,8 @@ def contract(
     if blocks > 3 and n * m * size > LARGE:  # a part of C stays in L2 from one piece to the next
         parts = max(parts, min(n * m * size // KEPT, n // LEAST))
     part = max(1, ((n + parts - 1) // parts + UNIT - 1) // UNIT * UNIT)
-    filled, pace, share = 0, 0, 0
+    filled, pace, share, highest = 0, 0, 0, BROAD.rows[0] if m >= broad else WIDE.rows[0]
+    widest = broad if m >= broad else wide
     row_a, row_c, row_left, row_right = address_of(sources), address_of(targets), address_of(left), address_of(right)
     for i0 in range(0, n, part):
         rows = min(part, n - i0)
@@ -189,24 +213,15 @@ def contract(
                 fill_columns(ahead[:depth], left)
                 fetch = address_of(ahead)
             elif fresh and (a3 >= depth or k0 + depth >= k):
-                highest = BROAD.rows[0] if m >= broad else WIDE.rows[0]
                 fill_lines(ahead[:depth], left, last, highest * a3 * size, a3 * size, size)
                 fetch = address_of(ahead)
-            beyond = b + (k0 + depth) * (size if transposed != 0 else ldb * size)  # the next piece
-            if onwards:
+            elif onwards:
                 fetch = address_of(ahead)
-            if onwards and depth != filled:
-                filled, tiles = depth, rows // (BROAD.rows[0] if m >= broad else WIDE.rows[0])
-                if transposed != 0:
-                    pace = fill_onward(ahead[:depth], depth * size // LINE, first_width, tiles, ldb * size)
-                elif contiguous:
-                    share = (depth * m * size + panels * LINE - 1) // (panels * LINE)
-                    lines = (share + tiles - 1) // tiles
-                    pace = fill_onward(ahead[:depth], lines, 1, 1, lines * LINE)
-                else:
-                    pace = fill_onward(ahead[:depth], first_width * size // LINE, depth, tiles, ldb * size)
-            if k0 + depth >= k:
-                beyond = 0
+                if depth != filled:
+                    filled = depth
+                    pace, share = fill_onward(
+                        ahead[:depth], transposed, contiguous, m, widest, ldb * size, rows // highest, size
+                    )
             j0 = 0
             while j0 < m:
                 column = j0 * size
@@ -232,20 +247,13 @@ def contract(
                 elif rows >= WORTH and ldb != width:
                     copy = panel
                 first = fetch if j0 == 0 or step != 1 or onwards else 0  # later panels find rows in L2
-                onward = 0
-                reach = width * size
+                onward, reach = 0, width * size
                 if onwards:
-                    onward = beyond
-                    if contiguous:
-                        if beyond != 0:
-                            onward += j0 // first_width * share * LINE
-                    else:
-                        reach = 0
-                        if j0 + columns < m:
-                            onward = b + (j0 + columns) * (ldb * size if transposed != 0 else size)
-                            onward += k0 * (size if transposed != 0 else ldb * size)
-                    if onward == 0:
-                        first = 0
+                    onward = onward_from(
+                        b, j0, columns, k0, depth, m, k, ldb * size, transposed, contiguous, j0 // widest * share, size
+                    )
+                    reach = reach if contiguous else 0
+                    first = fetch if onward != 0 else 0
                 if columns < width:
                     for j in range(0, columns, lanes):
                         if from_row != 0 and from_row != nothing:

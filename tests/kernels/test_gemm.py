@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dseq.kernels.base import JIT
-from dseq.kernels.gemm import add_matmul_nt, add_matmul_tn, fill_onward, matmul, matmul_bias
+from dseq.kernels.gemm import add_matmul_nt, add_matmul_tn, fill_rectangle, matmul, matmul_bias
 from dseq.kernels.microkernel import LINE
 from dseq.kernels.vector import FEATURES, ISA, ON_ARM
 
@@ -87,7 +87,7 @@ def test_bits_of_a_row_do_not_depend_on_the_number_of_rows(k, m, dtype):
 def test_what_is_fetched_onward_is_the_whole_panel(lines, across, tiles, depth):
     apart = 100 * LINE
     steps = np.full(depth, -1)
-    pace = fill_onward(steps, lines, across, tiles, apart)
+    pace = fill_rectangle(steps, lines, across, tiles, apart)
     fetched = {tile * pace + int(step) for tile in range(tiles) for step in steps}
     assert fetched >= {row * apart + line * LINE for row in range(across) for line in range(lines)}
 
@@ -96,7 +96,7 @@ def test_what_is_fetched_onward_fits_the_table():
     for depth in (1, 3, 16):
         for lines, across, tiles in ((0, 64, 4), (9, 64, 4), (40, 1, 1)):
             steps = np.full(depth, -1)
-            fill_onward(steps, lines, across, tiles, 4096)
+            fill_rectangle(steps, lines, across, tiles, 4096)
             assert (steps >= 0).all()
 
 
