@@ -12,11 +12,13 @@ the maximum.
 import numpy as np
 from numpy import float64
 
-from dseq.kernels.base import inlined, kernel
+from dseq.kernels.base import JIT, inlined, kernel
 from dseq.kernels.batch_norm import columns_backward, columns_write
 from dseq.kernels.epilogue import NONE, bounds
 from dseq.kernels.frame import zero_frame
 from dseq.kernels.pool import places_write
+
+UNTOLD = np.uint8 if JIT else np.int32  # of places nobody reads: compiled, numbers of large windows may wrap around
 
 
 @kernel
@@ -26,7 +28,7 @@ def normalize_max(y, places, x, table, kd, kh, kw, before_d, before_h, before_w,
     n, d, h, w, c = x.shape
     od, oh, ow = d // kd, h // kh, w // kw
     bottom, top = bounds(table, activation)
-    sign, spare = np.empty(c, x.dtype), np.empty((ow, c), np.uint8)
+    sign, spare = np.empty(c, x.dtype), np.empty((ow, c), UNTOLD)
     _directions(sign, table[1, :c])
     for i in range(n):
         zero_frame(y[i], before_d, before_h, before_w, od, oh, ow)

@@ -77,6 +77,14 @@ def test_against_numpy(window, activation, dtype):
     np.testing.assert_allclose(dx, 2 * wanted, rtol=0, atol=20 * tolerance)
 
 
+def test_windows_of_many_pixels():
+    """More than a byte counts; nobody asks where the maxima are."""
+    x = np.random.default_rng(0).standard_normal((1, 1, 17, 16, C)).astype("float32")
+    y, table = np.empty((1, 1, 1, 1, C), "float32"), np.ones((3, WIDTH), "float32")
+    normalize_max(y, None, x, table, 1, 17, 16, 0, 0, 0, RELU)
+    np.testing.assert_allclose(y[0, 0, 0, 0], np.maximum(x.max((0, 1, 2, 3)), 0), rtol=1e-6)
+
+
 def test_nan_stays():
     x = np.zeros((1, 1, 2, 2, 1), "float32")
     x[0, 0, 1, 0] = np.nan
