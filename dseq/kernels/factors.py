@@ -11,10 +11,12 @@ for each rank its number n of rows. On one rank dw is made where it is used, a p
 import numpy as np
 
 from dseq.kernels.base import JIT, inlined, kernel
-from dseq.kernels.gemm import ITSELF, matmul_tn, multiply, operand_of
+from dseq.kernels.gemm import ITSELF, linked_contract, matmul_tn, operand_of
 from dseq.kernels.shared import sum_rows
+from dseq.kernels.vector import address_of
 
 HEADER = 3  # numbers that come before those of rows
+SHORT = 32  # rows up to which those of two ranks are multiplied at once: sums are not written and read between them
 ALONE = HEADER + 1  # size of counts on one rank, which has nobody to give anything
 
 
@@ -49,6 +51,16 @@ def give_factors(dw, x, dy, counts, most):
 
 
 @kernel
+def _place(dw, x, dy, rows, start, counts, rank):
+    # the number of a rank's rows, and their addresses in x and dy
+    n = counts[HEADER + rank]
+    if rank == counts[0]:
+        return x.shape[0], operand_of(dw, x), operand_of(dw, dy)
+    b = operand_of(dw, rows) + (rank * rows.shape[1] + start) * dw.itemsize
+    return n, b + n * dy.shape[1] * dw.itemsize, b
+
+
+@kernel
 def take_factors(dw, x, dy, rows, start, first, counts, most, block):
     # dw (r, m) = rows `first` .. of the sum over ranks; rows (ranks, s) what each gave, from element `start` on
     # block is scratch of sum_rows
@@ -56,23 +68,29 @@ def take_factors(dw, x, dy, rows, start, first, counts, most, block):
         sum_rows(dw.reshape(dw.size), rows, start + first * dw.shape[1], block)
         return
     r, m = dw.shape
-    k = x.shape[1]
-    begin = 0
-    for rank in range(counts.size - HEADER):
-        n = x.shape[0] if rank == counts[0] else counts[HEADER + rank]
+    k, size = x.shape[1], dw.itemsize
+    ranks = counts.size - HEADER
+    begin = rank = 0
+    while rank < ranks:
         if JIT:
-            size = dw.itemsize
-            b = operand_of(dw, rows) + (rank * rows.shape[1] + start) * size
-            a = b + n * m * size
-            if rank == counts[0]:
-                a, b = operand_of(dw, x), operand_of(dw, dy)
-            multiply(dw, a + first * size, 1, k, b, m, 0, begin, r, m, n, 0)
+            n, a, b = _place(dw, x, dy, rows, start, counts, rank)
+            runs, far_a, far_b = 1, 0, 0
+            if n <= SHORT and rank + 1 < ranks:
+                further, further_a, further_b = _place(dw, x, dy, rows, start, counts, rank + 1)
+                if further == n:
+                    runs, far_a, far_b = 2, (further_a - a) // size, (further_b - b) // size
+            linked_contract(
+                dw, (address_of(dw), a + first * size, b, begin, 1, 1, 1, r, 0, 0, 0, m, 0, 0, 0, 1,
+                    1, 1, runs, 0, 0, far_a, 0, 0, far_b, n, k, m, 0, m, 0),
+            )  # fmt: skip
             begin = ITSELF
+            rank += runs
         else:
-            a, b = x, dy
+            n, a, b = counts[HEADER + rank], x, dy
             if rank != counts[0]:
                 memory = rows[rank, start : start + n * (m + k)]
                 a, b = memory[n * m :].reshape(n, k), memory[: n * m].reshape(n, m)
             if rank == 0:
                 dw[:] = 0
             dw += np.matmul(a[:, first : first + r].T, b)
+            rank += 1
