@@ -54,11 +54,14 @@ def _join(draft, pool, y, places, image, where):
 
 def _join_backward(draft, pool, places, shape, x, how):
     known = [call for call in draft.users(places.block) if call is not pool]
-    back, *others = [call for call in known if call.kernel is not places_bias]
+    handing = [call for call in known if call.kernel is not places_bias]
+    if len(handing) != 1:
+        return
+    (back,) = handing
     to, given = back.args[:2]
     users = [call for call in draft.users(to.block) if call is not back]
     expected = {conv_backward_kernel: 2, dense_backward_bias: 1}  # and which of their arguments is the gradient
-    if back.kernel is not places_backward or others or any(call.kernel not in expected for call in users):
+    if back.kernel is not places_backward or any(call.kernel not in expected for call in users):
         return
     if any(call.args[expected[call.kernel]].block is not to.block for call in users) or not draft.is_free(to.block):
         return
