@@ -90,9 +90,15 @@ class Draft:
             self.replace(call, call.kernel, args, call.first)
 
     def insert(self, kernel, args, before) -> None:
-        """Puts a new call before one of the forward or the backward pass."""
+        """Puts a new call right before one of the forward or the backward pass.
+
+        Args:
+            kernel: The kernel.
+            args: Its arguments.
+            before: The `Call` that it comes before.
+        """
         calls = self.forward if before in self.forward else self.backward
-        call = Call(kernel, args, None, before.number)
+        call = Call(kernel, args, None, before.number - 0.5)  # between that call and the one before it
         calls.insert(calls.index(before), call)
         self._note(call)
 
